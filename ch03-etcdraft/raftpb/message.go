@@ -1,0 +1,62 @@
+package raftpb
+
+// Message is all that members ever say to each other. One flat struct serves every
+// type; which fields count depends on Type (Raft figure 2 names them by RPC). Message
+// has no fields of later versions: 3.6's vote and responses stay inside one process.
+type Message struct {
+	Type       MessageType `json:"type"`
+	To         uint64      `json:"to"`
+	From       uint64      `json:"from"`
+	Term       uint64      `json:"term"`    // 0 = local, or a forwarded proposal or read
+	LogTerm    uint64      `json:"logTerm"` // term of the entry at Index
+	Index      uint64      `json:"index"`   // of the entry before Entries, the candidate's last, or the acknowledged one
+	Entries    []Entry     `json:"entries"`
+	Commit     uint64      `json:"commit"`
+	Snapshot   Snapshot    `json:"snapshot"` // only MsgSnap fills it; zero = none
+	Reject     bool        `json:"reject"`
+	RejectHint uint64      `json:"rejectHint"` // where the refusing follower's log might match
+	Context    []byte      `json:"context,omitempty"`
+}
+
+// MessageType tells what a Message means and which of its fields count.
+type MessageType int32
+
+const (
+	MsgHup            MessageType = 0  // local: start an election
+	MsgBeat           MessageType = 1  // local: send heartbeats
+	MsgProp           MessageType = 2  // a proposal, local or forwarded to the leader
+	MsgApp            MessageType = 3  // AppendEntries
+	MsgAppResp        MessageType = 4  // its answer
+	MsgVote           MessageType = 5  // RequestVote
+	MsgVoteResp       MessageType = 6  // its answer
+	MsgSnap           MessageType = 7  // InstallSnapshot
+	MsgHeartbeat      MessageType = 8  // AppendEntries without entries, its own type here
+	MsgHeartbeatResp  MessageType = 9  // its answer
+	MsgUnreachable    MessageType = 10 // local: a message was not delivered
+	MsgSnapStatus     MessageType = 11 // local: how sending a snapshot ended
+	MsgCheckQuorum    MessageType = 12 // local: does a leader still hear a quorum?
+	MsgTransferLeader MessageType = 13 // please hand leadership to From
+	MsgTimeoutNow     MessageType = 14 // campaign at once
+	MsgReadIndex      MessageType = 15 // which index must a linearizable read see?
+	MsgReadIndexResp  MessageType = 16 // its answer
+	MsgPreVote        MessageType = 17 // would I get your vote?
+	MsgPreVoteResp    MessageType = 18 // its answer
+
+	// Types of etcd 3.6. They never leave a process there; a 3.4 peer knows none of them.
+	MsgStorageAppend     MessageType = 19
+	MsgStorageAppendResp MessageType = 20
+	MsgStorageApply      MessageType = 21
+	MsgStorageApplyResp  MessageType = 22
+	MsgForgetLeader      MessageType = 23
+)
+
+var messageTypeNames = []string{
+	"MsgHup", "MsgBeat", "MsgProp", "MsgApp", "MsgAppResp", "MsgVote", "MsgVoteResp", "MsgSnap",
+	"MsgHeartbeat", "MsgHeartbeatResp", "MsgUnreachable", "MsgSnapStatus", "MsgCheckQuorum",
+	"MsgTransferLeader", "MsgTimeoutNow", "MsgReadIndex", "MsgReadIndexResp", "MsgPreVote",
+	"MsgPreVoteResp", "MsgStorageAppend", "MsgStorageAppendResp", "MsgStorageApply",
+	"MsgStorageApplyResp", "MsgForgetLeader",
+}
+
+// String is the constant's name, or the number when it has none.
+func (t MessageType) String() string { return enumName(int32(t), messageTypeNames) }
