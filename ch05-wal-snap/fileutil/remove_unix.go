@@ -1,0 +1,5 @@
+//go:build !windows
+
+package fileutil
+
+const removeWhileOpen = true

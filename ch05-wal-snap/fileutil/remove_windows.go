@@ -1,0 +1,3 @@
+package fileutil
+
+const removeWhileOpen = false

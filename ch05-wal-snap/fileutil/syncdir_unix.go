@@ -1,0 +1,7 @@
+//go:build !windows
+
+package fileutil
+
+import "os"
+
+func syncDirHandle(d *os.File) error { return d.Sync() }
