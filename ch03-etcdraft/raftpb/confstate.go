@@ -3,6 +3,8 @@ package raftpb
 import (
 	"fmt"
 	"slices"
+
+	"insideetcd/ch01-intro/api/wire"
 )
 
 // ConfState is a membership as raft counts it. In ordinary times only Voters and
@@ -37,4 +39,41 @@ func (cs ConfState) sorted() ConfState {
 		slices.Sort(*ids)
 	}
 	return cs
+}
+
+// Size is the length of the encoding in bytes.
+func (cs ConfState) Size() int {
+	return wire.SizeVarints(1, cs.Voters) +
+		wire.SizeVarints(2, cs.Learners) +
+		wire.SizeVarints(3, cs.VotersOutgoing) +
+		wire.SizeVarints(4, cs.LearnersNext) +
+		wire.SizeBool(5)
+}
+
+// AppendTo appends the encoding to b. AutoLeave is always there: an empty ConfState is
+// 28 00.
+func (cs ConfState) AppendTo(b []byte) []byte {
+	b = wire.AppendVarints(b, 1, cs.Voters)
+	b = wire.AppendVarints(b, 2, cs.Learners)
+	b = wire.AppendVarints(b, 3, cs.VotersOutgoing)
+	b = wire.AppendVarints(b, 4, cs.LearnersNext)
+	return wire.AppendBool(b, 5, cs.AutoLeave)
+}
+
+func (cs *ConfState) decode(d wire.Decoder) error {
+	for d.Next() {
+		switch d.Field() {
+		case 1:
+			cs.Voters = d.AppendVarints(cs.Voters)
+		case 2:
+			cs.Learners = d.AppendVarints(cs.Learners)
+		case 3:
+			cs.VotersOutgoing = d.AppendVarints(cs.VotersOutgoing)
+		case 4:
+			cs.LearnersNext = d.AppendVarints(cs.LearnersNext)
+		case 5:
+			cs.AutoLeave = d.Bool()
+		}
+	}
+	return d.Err()
 }

@@ -10,3 +10,6 @@ func enumName(v int32, names []string) string {
 	}
 	return strconv.Itoa(int(v))
 }
+
+// enumBits is the varint of an enum value: an int32, sign extended.
+func enumBits[E ~int32](v E) uint64 { return uint64(int64(v)) }

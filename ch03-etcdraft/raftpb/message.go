@@ -1,5 +1,7 @@
 package raftpb
 
+import "insideetcd/ch01-intro/api/wire"
+
 // Message is all that members ever say to each other. One flat struct serves every
 // type; which fields count depends on Type (Raft figure 2 names them by RPC). Message
 // has no fields of later versions: 3.6's vote and responses stay inside one process.
@@ -60,3 +62,74 @@ var messageTypeNames = []string{
 
 // String is the constant's name, or the number when it has none.
 func (t MessageType) String() string { return enumName(int32(t), messageTypeNames) }
+
+// Size is the length of the encoding in bytes.
+func (m Message) Size() int {
+	n := wire.SizeVarint(1, enumBits(m.Type)) +
+		wire.SizeVarint(2, m.To) +
+		wire.SizeVarint(3, m.From) +
+		wire.SizeVarint(4, m.Term) +
+		wire.SizeVarint(5, m.LogTerm) +
+		wire.SizeVarint(6, m.Index)
+	for i := range m.Entries {
+		n += wire.SizeNested(7, m.Entries[i].Size())
+	}
+	return n + wire.SizeVarint(8, m.Commit) +
+		wire.SizeNested(9, m.Snapshot.Size()) +
+		wire.SizeBool(10) +
+		wire.SizeVarint(11, m.RejectHint) +
+		wire.SizeBytes(12, m.Context)
+}
+
+// AppendTo appends the encoding to b. The snapshot is always there, also when it is none.
+func (m Message) AppendTo(b []byte) []byte {
+	b = wire.AppendVarint(b, 1, enumBits(m.Type))
+	b = wire.AppendVarint(b, 2, m.To)
+	b = wire.AppendVarint(b, 3, m.From)
+	b = wire.AppendVarint(b, 4, m.Term)
+	b = wire.AppendVarint(b, 5, m.LogTerm)
+	b = wire.AppendVarint(b, 6, m.Index)
+	for i := range m.Entries {
+		b = wire.AppendNested(b, 7, m.Entries[i].Size())
+		b = m.Entries[i].AppendTo(b)
+	}
+	b = wire.AppendVarint(b, 8, m.Commit)
+	b = wire.AppendNested(b, 9, m.Snapshot.Size())
+	b = m.Snapshot.AppendTo(b)
+	b = wire.AppendBool(b, 10, m.Reject)
+	b = wire.AppendVarint(b, 11, m.RejectHint)
+	return wire.AppendBytes(b, 12, m.Context)
+}
+
+func (m *Message) decode(d wire.Decoder) error {
+	for d.Next() {
+		switch d.Field() {
+		case 1:
+			m.Type = MessageType(d.Varint())
+		case 2:
+			m.To = d.Varint()
+		case 3:
+			m.From = d.Varint()
+		case 4:
+			m.Term = d.Varint()
+		case 5:
+			m.LogTerm = d.Varint()
+		case 6:
+			m.Index = d.Varint()
+		case 7:
+			m.Entries = append(m.Entries, Entry{})
+			d.Join(m.Entries[len(m.Entries)-1].decode(d.Nested("raftpb.Entry")))
+		case 8:
+			m.Commit = d.Varint()
+		case 9:
+			d.Join(m.Snapshot.decode(d.Nested("raftpb.Snapshot")))
+		case 10:
+			m.Reject = d.Bool()
+		case 11:
+			m.RejectHint = d.Varint()
+		case 12:
+			m.Context = d.Bytes()
+		}
+	}
+	return d.Err()
+}
