@@ -1,0 +1,77 @@
+package raft
+
+import (
+	"encoding/json"
+	"strconv"
+
+	pb "insideetcd/ch03-etcdraft/raftpb"
+)
+
+// BasicStatus is the state of a node at one moment.
+type BasicStatus struct {
+	ID uint64
+
+	pb.HardState
+	SoftState
+
+	Applied        uint64
+	LeadTransferee uint64 // None unless leadership is being handed over
+}
+
+// Status adds the configuration in force and, on the leader only, what it knows of
+// each member.
+type Status struct {
+	BasicStatus
+	Config   pb.ConfState
+	Progress map[uint64]Progress
+}
+
+func (r *raft) basicStatus() BasicStatus {
+	return BasicStatus{ID: r.id, HardState: r.hardState(), SoftState: r.softState(), Applied: r.raftLog.applied}
+}
+
+func (r *raft) status() Status {
+	s := Status{BasicStatus: r.basicStatus(), Config: r.prs.confState()}
+	if r.state == StateLeader {
+		s.Progress = make(map[uint64]Progress)
+		r.prs.visit(func(id uint64, pr Progress) { s.Progress[id] = pr })
+	}
+	return s
+}
+
+// MarshalJSON writes etcd's form: IDs in hex without leading zeros.
+func (s Status) MarshalJSON() ([]byte, error) {
+	type progress struct {
+		Match uint64 `json:"match"`
+		Next  uint64 `json:"next"`
+		State string `json:"state"`
+	}
+	members := make(map[string]progress, len(s.Progress))
+	for id, pr := range s.Progress {
+		members[hex(id)] = progress{Match: pr.Match, Next: pr.Next, State: pr.State.String()}
+	}
+	return json.Marshal(struct {
+		ID             string              `json:"id"`
+		Term           uint64              `json:"term"`
+		Vote           string              `json:"vote"`
+		Commit         uint64              `json:"commit"`
+		Lead           string              `json:"lead"`
+		RaftState      StateType           `json:"raftState"`
+		Applied        uint64              `json:"applied"`
+		Progress       map[string]progress `json:"progress"`
+		LeadTransferee string              `json:"leadtransferee"`
+	}{
+		hex(s.ID), s.Term, hex(s.Vote), s.Commit, hex(s.Lead), s.RaftState, s.Applied, members, hex(s.LeadTransferee),
+	})
+}
+
+// String returns the JSON form.
+func (s Status) String() string {
+	b, err := s.MarshalJSON()
+	if err != nil {
+		return "raft status: " + err.Error()
+	}
+	return string(b)
+}
+
+func hex(id uint64) string { return strconv.FormatUint(id, 16) }
