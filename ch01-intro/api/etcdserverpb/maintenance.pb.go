@@ -648,8 +648,7 @@ func (x *MoveLeaderResponse) GetHeader() *ResponseHeader {
 	return nil
 }
 
-// AlarmRequest raises, clears or lists alarms (book §7.5). Raising and clearing go through the
-// log.
+// AlarmRequest raises, clears or lists alarms (book §7.5); even listing goes through the log.
 type AlarmRequest struct {
 	state         protoimpl.MessageState   `protogen:"open.v1"`
 	Action        AlarmRequest_AlarmAction `protobuf:"varint,1,opt,name=action,proto3,enum=etcdserverpb.AlarmRequest_AlarmAction" json:"action,omitempty"`
