@@ -1,0 +1,222 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// stepTimeout bounds one command; etcdctl itself gives up after five seconds.
+const stepTimeout = 30 * time.Second
+
+// Transcript is what one run of a scenario showed, an entry for each step.
+type Transcript []Entry
+
+// Entry is the masked output of one step.
+type Entry struct {
+	Step   Step
+	Output string
+}
+
+// Run plays the scenario against a fresh server of binary, whose files go
+// below tmp. The error means that the run itself failed: the server did not
+// start or died, a command could not be run. log is what the server wrote.
+func Run(s Scenario, binary, tmp string) (t Transcript, log string, err error) {
+	server, err := NewServer(binary, tmp, Options{Flags: s.ServerFlags, FixedIdentity: s.FixedIdentity})
+	if err != nil {
+		return nil, "", err
+	}
+	defer server.Close()
+	if err := server.Start(); err != nil {
+		return nil, "", err
+	}
+	run := &run{server: server, mask: server.Mask(s.FixedIdentity), dir: tmp}
+	for _, step := range s.Steps {
+		output, err := run.step(step)
+		if err != nil {
+			return t, server.Log(), fmt.Errorf("line %d: %s: %w", step.Line, step.Text, err)
+		}
+		t = append(t, Entry{step, output})
+		if server.Exited() {
+			return t, server.Log(), fmt.Errorf("line %d: %s: the server ended: %s", step.Line, step.Text, server.cmd.ProcessState)
+		}
+	}
+	return t, server.Log(), nil
+}
+
+type run struct {
+	server *Server
+	mask   *Mask
+	dir    string
+	leases []string // hex IDs of the leases granted so far: $LEASE1, …
+}
+
+func (r *run) step(step Step) (string, error) {
+	var output strings.Builder
+	for i := 1; i <= step.Repeat; i++ {
+		text, err := r.once(step, i)
+		if err != nil {
+			return "", err
+		}
+		output.WriteString(r.visible(step, text))
+	}
+	return output.String(), nil
+}
+
+func (r *run) once(step Step, i int) (string, error) {
+	pairs := []string{"$EP", r.server.ClientAddr, "$PEER", r.server.PeerAddr, "$I", strconv.Itoa(i), "$DIR", r.dir}
+	for n := len(r.leases); n > 0; n-- { // $LEASE12 before $LEASE1
+		pairs = append(pairs, fmt.Sprintf("$LEASE%d", n), r.leases[n-1])
+	}
+	values := strings.NewReplacer(pairs...)
+	ctx, cancel := context.WithTimeout(context.Background(), stepTimeout)
+	defer cancel()
+	rest := expand(step.Rest, values)
+	switch step.Verb {
+	case "etcdctl":
+		return r.command(ctx, "etcdctl", nil, rest, expand(step.Input, values))
+	case "curl":
+		return r.command(ctx, "curl", []string{"--silent", "--show-error"}, rest, expand(step.Input, values))
+	case "grpc":
+		return callGRPC(ctx, r.server.Conn, rest)
+	case "metrics":
+		return r.metrics(ctx, strings.Fields(rest))
+	case "restart":
+		ended, err := r.server.Stop()
+		if err != nil {
+			return "", err
+		}
+		return "server ended: " + ended + "\n", r.server.Start()
+	case "kill":
+		r.server.Kill()
+		return "", r.server.Start()
+	}
+	return "", fmt.Errorf("unknown command %q", step.Verb)
+}
+
+// command runs a client program. Its streams and exit status are all shown.
+func (r *run) command(ctx context.Context, program string, args []string, rest, input string) (string, error) {
+	words, err := splitWords(rest)
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, program, append(args, words...)...)
+	cmd.Dir = r.dir
+	cmd.Env = append(cleanEnv(), "ETCDCTL_API=3")
+	if program == "etcdctl" && !strings.Contains(rest, "--endpoints") {
+		cmd.Env = append(cmd.Env, "ETCDCTL_ENDPOINTS="+r.server.ClientAddr)
+	}
+	cmd.Stdin = strings.NewReader(input)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	var exit *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+		return "", fmt.Errorf("%s: %w", program, err)
+	}
+	if err := ctx.Err(); err != nil {
+		return "", fmt.Errorf("%s did not end: %w\n%s%s", program, err, &stdout, &stderr)
+	}
+	output := stdout.String()
+	for line := range strings.Lines(stderr.String()) {
+		output += "stderr: " + line
+	}
+	if output != "" && !strings.HasSuffix(output, "\n") {
+		output += "⏎\n" // no newline at the end: part of the answer
+	}
+	return output + fmt.Sprintf("[exit %d]\n", cmd.ProcessState.ExitCode()), nil
+}
+
+// cleanEnv is the environment without settings for etcd and its clients.
+func cleanEnv() []string {
+	return slices.DeleteFunc(os.Environ(), func(setting string) bool {
+		name, _, _ := strings.Cut(setting, "=")
+		return strings.HasPrefix(name, "ETCD") || strings.HasSuffix(strings.ToLower(name), "_proxy")
+	})
+}
+
+// metrics shows for each asked name whether GET /metrics has it and of which
+// type; for NAME=, its samples too.
+func (r *run) metrics(ctx context.Context, names []string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+r.server.ClientAddr+"/metrics", nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return "", fmt.Errorf("read /metrics: %w", err)
+	}
+	return pickMetrics(string(body), names), nil
+}
+
+func pickMetrics(exposition string, names []string) string {
+	var b strings.Builder
+	for _, name := range names {
+		name, values := strings.CutSuffix(name, "=")
+		kind := "absent"
+		if m := regexp.MustCompile(`(?m)^# TYPE ` + name + ` (\w+)$`).FindStringSubmatch(exposition); m != nil {
+			kind = m[1]
+		}
+		fmt.Fprintf(&b, "%s %s\n", name, kind)
+		if values {
+			samples := regexp.MustCompile(`(?m)^`+name+`(\{.*\})? .*$`).FindAllString(exposition, -1)
+			slices.Sort(samples)
+			for _, sample := range samples {
+				b.WriteString(sample + "\n")
+			}
+		}
+	}
+	return b.String()
+}
+
+// leaseGranted finds the ID in etcdctl's answer to lease grant.
+var leaseGranted = regexp.MustCompile(`(?m)^lease ([0-9a-f]{16}) granted with TTL`)
+
+// visible turns raw output into transcript lines: masked, printable, and with
+// long lines cut down to their head, length and hash.
+func (r *run) visible(step Step, text string) string {
+	for _, m := range leaseGranted.FindAllStringSubmatch(text, -1) {
+		if id, err := strconv.ParseUint(m[1], 16, 64); err == nil && !slices.Contains(r.leases, m[1]) {
+			r.leases = append(r.leases, m[1])
+			r.mask.HideID(id, fmt.Sprintf("<lease%d>", len(r.leases)))
+		}
+	}
+	var b strings.Builder
+	text = strings.ReplaceAll(r.mask.Apply(text), r.dir, "$DIR")
+	if strings.Contains(step.Rest, "-w table") {
+		text = squeezeTable(text)
+	}
+	for line := range strings.Lines(text) {
+		b.WriteString(printable(strings.TrimSuffix(line, "\n")) + "\n")
+	}
+	return b.String()
+}
+
+func printable(line string) string {
+	const longest, head = 2000, 60
+	if len(line) > longest {
+		return fmt.Sprintf("%s… (%d bytes, sha256 %x)", printable(line[:head]), len(line), sha256.Sum256([]byte(line)))
+	}
+	odd := strings.ContainsFunc(line, func(c rune) bool { return !unicode.IsPrint(c) && c != '\t' })
+	if odd || !utf8.ValidString(line) {
+		return strconv.Quote(line)
+	}
+	return line
+}

@@ -1,0 +1,110 @@
+package e2e
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var (
+	serverFlag = flag.String("server", "", "judge this server binary instead of building final/cmd/etcd")
+	killRounds = flag.Int("kill.rounds", 3, "how often the crash test kills the server")
+	killSeed   = flag.Uint64("kill.seed", 1, "draws the moments of the crash test's kills")
+)
+
+// requireReference in the environment turns skips into failures (CI sets it).
+const requireReference = "INSIDEETCD_REQUIRE_REFERENCE"
+
+var buildDir string // where ours is built, once for all tests
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	dir, err := os.MkdirTemp("", "insideetcd-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "no place for the server binary:", err)
+		os.Exit(1)
+	}
+	buildDir = dir
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// ours returns the binary of this project's server.
+func ours(t *testing.T) string {
+	t.Helper()
+	binary, err := buildOurs()
+	require.NoError(t, err)
+	return binary
+}
+
+var buildOurs = sync.OnceValues(func() (string, error) {
+	if *serverFlag != "" {
+		return *serverFlag, nil
+	}
+	binary := filepath.Join(buildDir, "etcd")
+	if runtime.GOOS == "windows" {
+		binary += ".exe"
+	}
+	out, err := exec.Command("go", "build", "-o", binary, "insideetcd/final/cmd/etcd").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build final/cmd/etcd: %w\n%s", err, out)
+	}
+	return binary, nil
+})
+
+// reference returns the binary of Debian's etcd 3.4; without it the test is
+// skipped, or fails where the environment requires it.
+func reference(t *testing.T) string {
+	t.Helper()
+	binary, err := findReference()
+	if err == nil {
+		return binary
+	}
+	if os.Getenv(requireReference) != "" {
+		t.Fatalf("%s is set, but %v", requireReference, err)
+	}
+	t.Skipf("NOT COMPARED: %v. To compare: apt-get install etcd-server etcd-client curl", err)
+	return ""
+}
+
+var findReference = sync.OnceValues(func() (string, error) {
+	for _, program := range []string{"etcd", "etcdctl", "curl"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return "", err
+		}
+	}
+	for _, command := range [][]string{{"etcd", "--version"}, {"etcdctl", "version"}} {
+		out, err := exec.Command(command[0], command[1:]...).Output()
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", strings.Join(command, " "), err)
+		}
+		if first, _, _ := strings.Cut(string(out), "\n"); !strings.Contains(strings.ToLower(first), "version: 3.4.") {
+			return "", fmt.Errorf("%s is %q, not 3.4", command[0], first)
+		}
+	}
+	return exec.LookPath("etcd")
+})
+
+// start runs a server until the test ends and prints its log if it fails.
+func start(t *testing.T, binary string, o Options) *Server {
+	t.Helper()
+	s, err := NewServer(binary, t.TempDir(), o)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("log of %s:\n%s", binary, s.Log())
+		}
+		s.Close()
+	})
+	require.NoError(t, s.Start())
+	return s
+}

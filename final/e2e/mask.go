@@ -1,0 +1,105 @@
+package e2e
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Mask hides what two servers may not agree on, and nothing else.
+//
+//  1. An ID, an address or a version is hidden by its exact value, which the
+//     harness learned from that server, never by its looks.
+//  2. A number is hidden only under the name of its field.
+//  3. A mask leaves its name in the text, so a missing field still shows.
+//  4. Revisions, versions of keys, counts, keys, values and hashes pass.
+type Mask struct {
+	literals []literal
+}
+
+// literal hides one exact value where it stands as a whole word.
+type literal struct {
+	value *regexp.Regexp
+	name  string
+}
+
+// Hide replaces value by name from now on. An empty value hides nothing.
+func (m *Mask) Hide(value, name string) {
+	if value == "" {
+		return
+	}
+	// \b does not see the dots of an address or a version.
+	pattern := regexp.MustCompile(`(^|[^0-9A-Za-z.])` + regexp.QuoteMeta(value) + `($|\.?[^0-9A-Za-z.]|\.$)`)
+	m.literals = append(m.literals, literal{pattern, "${1}" + strings.ReplaceAll(name, "$", "$$") + "${2}"})
+}
+
+// HideID hides an ID in the two forms that clients print: hex and decimal.
+func (m *Mask) HideID(id uint64, name string) {
+	if id == 0 {
+		return
+	}
+	m.Hide(strconv.FormatUint(id, 16), name)
+	m.Hide(fmt.Sprintf("%016x", id), name)
+	m.Hide(strconv.FormatUint(id, 10), name)
+}
+
+// Apply returns text with every mask in place.
+func (m *Mask) Apply(text string) string {
+	for _, l := range m.literals {
+		// Twice: neighbours share the character between them.
+		text = l.value.ReplaceAllString(text, l.name)
+		text = l.value.ReplaceAllString(text, l.name)
+	}
+	for _, r := range fieldMasks {
+		text = r.pattern.ReplaceAllString(text, r.with)
+	}
+	return text
+}
+
+type fieldMask struct {
+	name    string // for the tests: every mask has its own
+	pattern *regexp.Regexp
+	with    string
+}
+
+// fieldMasks know a value by the field it stands in: JSON ("raft_term":2),
+// etcdctl's fields ("RaftTerm" : 2), protobuf text (raft_term: 2), the comma
+// and table forms of endpoint status, and the log lines of etcdctl itself.
+var fieldMasks = []fieldMask{
+	field("term", `raft_term|raftTerm|RaftTerm`, `\d+`),
+	field("index", `raftIndex|raftAppliedIndex|RaftIndex|RaftAppliedIndex`, `\d+`),
+	field("dbsize", `dbSize|dbSizeInUse|DBSize|DBSizeInUse`, `\d+`),
+	field("took", `took|Took`, `"?[0-9.]+(?:ns|µs|ms|s)"?`),
+	{"took-simple", regexp.MustCompile(`took = [0-9.]+(ns|µs|ms|s)\b`), "took = <took>"},
+	{"took-table", regexp.MustCompile(`(?m)^(\| \$EP \| +(?:true|false) \|) +[0-9.]+(?:ns|µs|ms|s) \|`), "$1 <took> |"},
+	{"status-simple", regexp.MustCompile(`(?m)^(\$EP, [^,]+, [^,]+), [0-9.]+ [kMG]?B, (true|false), (true|false), \d+, \d+, \d+,`),
+		"$1, <dbsize>, $2, $3, <term>, <index>, <index>,"},
+	{"status-table", regexp.MustCompile(`(?m)^\| +\$EP \| +([^ |]+) \| +([^ |]+) \| +[0-9.]+ [kMG]?B \| +(true|false) \| +(true|false) \| +\d+ \| +\d+ \| +\d+ \|`),
+		"| $$EP | $1 | $2 | <dbsize> | $3 | $4 | <term> | <index> | <index> |"},
+	{"log-time", regexp.MustCompile(`("ts"):"[-0-9T:.Z+]+"`), `$1:"<time>"`},
+	{"log-client", regexp.MustCompile(`endpoint://client-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/`), "endpoint://client-<uuid>/"},
+	{"http-date", regexp.MustCompile(`(?m)^(Date|date): .*$`), "$1: <time>"},
+}
+
+// field hides value after "NAME": or NAME:, keeping the name.
+func field(mask, names, value string) fieldMask {
+	return fieldMask{mask, regexp.MustCompile(`(\b(?:` + names + `)"? ?: ?)"?` + value + `"?`), "${1}<" + mask + ">"}
+}
+
+// squeezeTable undoes the layout of etcdctl's tables, whose column widths
+// follow the widths of masked values. Only for commands with -w table.
+func squeezeTable(text string) string {
+	text = tableRule.ReplaceAllStringFunc(text, func(rule string) string {
+		return strings.Repeat("+-", strings.Count(rule, "+")-1) + "+"
+	})
+	return tableBlanks.ReplaceAllString(text, " ")
+}
+
+var (
+	tableRule   = regexp.MustCompile(`(?m)^\+(?:-+\+)+$`)
+	tableBlanks = regexp.MustCompile(` {2,}`)
+)
+
+// maskName is what masks leave behind.
+var maskName = regexp.MustCompile(`<[a-z0-9]+>|\$EP|\$PEER|\$DIR`)
