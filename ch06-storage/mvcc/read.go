@@ -1,0 +1,131 @@
+package mvcc
+
+import (
+	"fmt"
+
+	"insideetcd/ch01-intro/api/mvccpb"
+	"insideetcd/ch06-storage/backend"
+	"insideetcd/ch06-storage/interval"
+)
+
+// readers counts the read transactions that began between two compactions, so that the
+// second one can wait until the last of them has ended. Guarded by Store.mu.
+type readers struct {
+	open   int
+	sealed bool          // no more will begin
+	gone   chan struct{} // closed when sealed and none is open
+}
+
+func newReaders() *readers { return &readers{gone: make(chan struct{})} }
+
+func (r *readers) end() {
+	if r.open--; r.open == 0 && r.sealed {
+		close(r.gone)
+	}
+}
+
+func (r *readers) seal() {
+	if r.sealed = true; r.open == 0 {
+		close(r.gone)
+	}
+}
+
+// storeTxnRead is a read transaction. Its revision is taken BEFORE a backend transaction
+// is pinned, so that one holds at least the changes up to that revision; later ones are
+// hidden by the index. A read that needs no record, as a count, never pins one.
+type storeTxnRead struct {
+	s        *Store
+	tx       backend.ReadTx // nil until the first record is read
+	firstRev int64
+	rev      int64
+	readers  *readers // nil once ended
+	scratch  []byte   // for a revision's disk form
+	ranges   int
+}
+
+// Read begins a read transaction at the current revision.
+func (s *Store) Read() TxnRead { return s.read() }
+
+func (s *Store) read() *storeTxnRead {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.readers.open++
+	return &storeTxnRead{s: s, firstRev: s.compactRev, rev: s.currentRev, readers: s.readers}
+}
+
+func (t *storeTxnRead) FirstRev() int64 { return t.firstRev }
+func (t *storeTxnRead) Rev() int64      { return t.rev }
+
+// End ends the transaction; a second call does nothing.
+func (t *storeTxnRead) End() {
+	if t.readers == nil {
+		return
+	}
+	if t.tx != nil {
+		t.tx.Unlock()
+	}
+	t.s.mu.Lock()
+	t.readers.end()
+	t.s.mu.Unlock()
+	t.readers = nil
+	countOps(t.ranges, 0, 0)
+}
+
+func (t *storeTxnRead) Range(iv interval.Interval, ro RangeOptions) (RangeResult, error) {
+	t.ranges++
+	return rangeKeys(t.s.index, t.record, t.firstRev, t.rev, iv, ro)
+}
+
+// pin begins the backend transaction if that has not been done.
+func (t *storeTxnRead) pin() backend.ReadTx {
+	if t.tx == nil {
+		t.tx = t.s.b.ConcurrentReadTx()
+	}
+	return t.tx
+}
+
+func (t *storeTxnRead) record(rev Revision) []byte {
+	t.scratch = rev.AppendTo(t.scratch[:0])
+	return t.pin().UnsafeGet(backend.BucketKey, t.scratch)
+}
+
+// rangeKeys is Range for a reader at revision rev. record fetches a record, whose bytes
+// are valid only until the caller's transaction ends.
+func rangeKeys(x index, record func(Revision) []byte, firstRev, rev int64, iv interval.Interval, ro RangeOptions) (RangeResult, error) {
+	at := ro.Rev
+	switch {
+	case at > rev:
+		return RangeResult{Count: -1, Rev: rev}, ErrFutureRev
+	case at <= 0:
+		at = rev
+	case at < firstRev:
+		return RangeResult{Count: -1}, ErrCompacted
+	}
+	if ro.Count {
+		return RangeResult{Count: x.count(iv, at), Rev: rev}, nil
+	}
+	revs, total := x.live(iv, at, ro.Limit)
+	return RangeResult{KVs: fetch(revs, record), Count: total, Rev: rev}, nil
+}
+
+// fetch copies the records of revs out of the backend: first it only looks them up and
+// adds their sizes, then all of them are copied into one piece of memory.
+func fetch(revs []Revision, record func(Revision) []byte) []mvccpb.RawKeyValue {
+	if len(revs) == 0 {
+		return nil
+	}
+	kvs, size := make([]mvccpb.RawKeyValue, len(revs)), 0
+	for i, rev := range revs {
+		if kvs[i] = record(rev); kvs[i] == nil {
+			panic(fmt.Sprintf("mvcc: revision %v is in the index but not in the backend", rev))
+		}
+		size += len(kvs[i])
+	}
+	arena := make([]byte, 0, size)
+	for i, kv := range kvs {
+		begin := len(arena)
+		arena = append(arena, kv...)
+		kvs[i] = arena[begin:len(arena):len(arena)]
+	}
+	return kvs
+}

@@ -1,0 +1,79 @@
+package mvcc
+
+import (
+	"insideetcd/ch01-intro/api/mvccpb"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// Field numbers of mvccpb.KeyValue.
+const (
+	fieldKey            = 1
+	fieldCreateRevision = 2
+	fieldModRevision    = 3
+	fieldVersion        = 4
+	fieldValue          = 5
+	fieldLease          = 6
+)
+
+// encodedChange is the disk form of a change: revision and record. Both lie in one
+// allocation, because they live equally long.
+type encodedChange struct {
+	revision []byte
+	record   mvccpb.RawKeyValue
+}
+
+// encodePut writes a put's record straight from its parts: 3.4's bytes, fields in
+// order, an empty value and a zero lease left out.
+func encodePut(rev Revision, open generation, key, value []byte, lease int64) encodedChange {
+	size := revisionBytes + bytesSize(key) + intSize(open.created) + intSize(rev.Main) +
+		intSize(open.ver) + bytesSize(value) + intSize(lease)
+	b := rev.AppendTo(make([]byte, 0, size))
+	b = appendBytes(b, fieldKey, key)
+	b = appendInt(b, fieldCreateRevision, open.created)
+	b = appendInt(b, fieldModRevision, rev.Main)
+	b = appendInt(b, fieldVersion, open.ver)
+	b = appendBytes(b, fieldValue, value)
+	b = appendInt(b, fieldLease, lease)
+	return split(b, revisionBytes)
+}
+
+// encodeTombstone writes a deletion's record, which holds nothing but the key.
+func encodeTombstone(rev Revision, key []byte) encodedChange {
+	b := rev.AppendTo(make([]byte, 0, tombstoneBytes+bytesSize(key)))
+	return split(appendBytes(b, fieldKey, key), tombstoneBytes)
+}
+
+func split(b []byte, at int) encodedChange {
+	return encodedChange{revision: b[:at:at], record: b[at:]}
+}
+
+// All six field numbers take a tag of one byte.
+
+func bytesSize(v []byte) int {
+	if len(v) == 0 {
+		return 0
+	}
+	return 1 + protowire.SizeBytes(len(v))
+}
+
+func intSize(v int64) int {
+	if v == 0 {
+		return 0
+	}
+	return 1 + protowire.SizeVarint(uint64(v))
+}
+
+func appendBytes(b []byte, field protowire.Number, v []byte) []byte {
+	if len(v) == 0 {
+		return b
+	}
+	return protowire.AppendBytes(protowire.AppendTag(b, field, protowire.BytesType), v)
+}
+
+func appendInt(b []byte, field protowire.Number, v int64) []byte {
+	if v == 0 {
+		return b
+	}
+	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), uint64(v))
+}
