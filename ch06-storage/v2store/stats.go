@@ -3,8 +3,13 @@ package v2store
 import "sync/atomic"
 
 // Stats counts what was asked of the store, by operation and outcome. It is saved
-// with the store, so the counts are those of the replicated log, not of a process:
-// the server's own reads of the tree while it applies the log are among them.
+// with the store, so the counts go on where a snapshot left off. Writes come out of
+// the replicated log and are counted alike on all members; gets are not, also because
+// the server's own reads of the tree are among them.
+//
+// A refused operation is a failed one, and one operation is counted once. etcd 3.4
+// counts a refused update of a directory, and a refused update or delete of the root,
+// as done, and counts a create below a file as a failed set besides.
 //
 // Gets run side by side under the read lock, so every count is changed atomically.
 type Stats struct {
