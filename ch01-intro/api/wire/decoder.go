@@ -31,6 +31,9 @@ type Decoder struct {
 // bytes may be sound, but they are not a message of this kind.
 var ErrWireType = errors.New("wrong wire type")
 
+// ErrTag is wrapped by the error about something that is no field's tag.
+var ErrTag = errors.New("no tag with a field number from 1 to 536870911")
+
 // NewDecoder begins the walk over b, a message with that name.
 func NewDecoder(message string, b []byte) Decoder {
 	return Decoder{message: message, rest: b}
@@ -53,9 +56,9 @@ func (d *Decoder) Next() bool {
 	}
 	d.fieldAt = d.at
 	field, typ, n := protowire.ConsumeTag(d.rest)
-	if n < 0 {
-		d.field = 0
-		d.fail(protowire.ParseError(n))
+	// ConsumeTag lets larger numbers through, for a use of old that nobody makes here.
+	if n < 0 || field > protowire.MaxValidNumber {
+		d.fail(ErrTag)
 		return false
 	}
 	d.field, d.typ, d.pending = field, typ, true
@@ -186,10 +189,10 @@ func (d *Decoder) advance(n int) {
 }
 
 func (d *Decoder) fail(err error) {
-	where := fmt.Sprintf("field %d", d.field)
-	if d.field == 0 {
-		where = "tag"
+	where := fmt.Sprintf("field %d ", d.field)
+	if err == ErrTag {
+		where = "" // the field before is not to blame
 	}
-	d.err = fmt.Errorf("%s: %s at offset %d: %w", d.message, where, d.fieldAt, err)
+	d.err = fmt.Errorf("%s: %sat offset %d: %w", d.message, where, d.fieldAt, err)
 	d.rest, d.pending = nil, false
 }
