@@ -58,21 +58,24 @@ func (r RawKeyValue) Lease() int64 { return r.intField(fieldLease) }
 // WithoutValue returns the same key-value without its value, as a keys-only range answers
 // it: a copy, or r itself when there is no value to drop.
 func (r RawKeyValue) WithoutValue() RawKeyValue {
-	if !r.has(fieldValue) {
+	drop := protowire.EncodeTag(fieldValue, protowire.BytesType)
+	value := r.last(drop)
+	if value == nil {
 		return r
 	}
-	out := make(RawKeyValue, 0, len(r)-len(r.Value()))
-	for rest := []byte(r); len(rest) > 0; {
-		num, typ, _, n := consumeField(rest)
-		if n < 0 {
-			return append(out, rest...) // keep the damage: Decode must still see it
+	out := make(RawKeyValue, 0, len(r)-len(value))
+	rest := []byte(r)
+	for len(rest) > 0 {
+		tag, _, size := firstField(rest)
+		if size == 0 {
+			break
 		}
-		if num != fieldValue || typ != protowire.BytesType {
-			out = append(out, rest[:n]...)
+		if tag != drop {
+			out = append(out, rest[:size]...)
 		}
-		rest = rest[n:]
+		rest = rest[size:]
 	}
-	return out
+	return append(out, rest...) // nothing, or damage that Decode must still see
 }
 
 // Decode returns the key-value as a message that shares no memory with r.
@@ -84,64 +87,45 @@ func (r RawKeyValue) Decode() (*KeyValue, error) {
 	return kv, nil
 }
 
-// bytesField returns the last occurrence of a length-delimited field: protobuf's rule
-// for a field that stands there twice.
-func (r RawKeyValue) bytesField(want protowire.Number) (found []byte) {
-	for rest := []byte(r); len(rest) > 0; {
-		num, typ, value, n := consumeField(rest)
-		if n < 0 {
-			break
-		}
-		if num == want && typ == protowire.BytesType {
-			_, size := protowire.ConsumeVarint(value)
-			found = value[size:len(value):len(value)]
-		}
-		rest = rest[n:]
-	}
-	return found
+// bytesField returns the value of a length-delimited field, capped at its end.
+func (r RawKeyValue) bytesField(num protowire.Number) []byte {
+	value := r.last(protowire.EncodeTag(num, protowire.BytesType))
+	data, _ := protowire.ConsumeBytes(value)
+	return data[:len(data):len(data)]
 }
 
-// intField is bytesField for varints.
-func (r RawKeyValue) intField(want protowire.Number) (found int64) {
-	for rest := []byte(r); len(rest) > 0; {
-		num, typ, value, n := consumeField(rest)
-		if n < 0 {
-			break
-		}
-		if num == want && typ == protowire.VarintType {
-			v, _ := protowire.ConsumeVarint(value)
-			found = int64(v)
-		}
-		rest = rest[n:]
-	}
-	return found
+// intField returns the value of a varint field.
+func (r RawKeyValue) intField(num protowire.Number) int64 {
+	v, _ := protowire.ConsumeVarint(r.last(protowire.EncodeTag(num, protowire.VarintType)))
+	return int64(v)
 }
 
-func (r RawKeyValue) has(want protowire.Number) bool {
+// last returns what follows the tag where it stands for the last time: a field that stands
+// there twice has its last value (protobuf's rule). It is nil if the tag is nowhere.
+func (r RawKeyValue) last(tag uint64) (value []byte) {
 	for rest := []byte(r); len(rest) > 0; {
-		num, typ, _, n := consumeField(rest)
-		if n < 0 {
+		got, n, size := firstField(rest)
+		if size == 0 {
 			break
 		}
-		if num == want && typ == protowire.BytesType {
-			return true
+		if got == tag {
+			value = rest[n:size]
 		}
-		rest = rest[n:]
+		rest = rest[size:]
 	}
-	return false
+	return value
 }
 
-// consumeField splits the first field off b: its number, its wire type, the bytes after
-// its tag (with the length, for a length-delimited one) and its whole length; n < 0 says
-// that b does not begin with a well-formed field.
-func consumeField(b []byte) (num protowire.Number, typ protowire.Type, value []byte, n int) {
-	num, typ, tag := protowire.ConsumeTag(b)
-	if tag < 0 {
-		return 0, 0, nil, tag
+// firstField measures the field that b begins with: its tag (number and wire type), the size
+// of the tag, and the size of all of it; 0 if b is damaged there.
+func firstField(b []byte) (tag uint64, tagSize, size int) {
+	num, typ, n := protowire.ConsumeTag(b)
+	if n < 0 {
+		return 0, 0, 0
 	}
-	size := protowire.ConsumeFieldValue(num, typ, b[tag:])
-	if size < 0 {
-		return 0, 0, nil, size
+	value := protowire.ConsumeFieldValue(num, typ, b[n:])
+	if value < 0 {
+		return 0, 0, 0
 	}
-	return num, typ, b[tag : tag+size], tag + size
+	return protowire.EncodeTag(num, typ), n, n + value
 }
