@@ -1,0 +1,244 @@
+package apply
+
+import (
+	"io"
+	"log/slog"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	pb "insideetcd/ch01-intro/api/etcdserverpb"
+	"insideetcd/ch06-storage/backend"
+	"insideetcd/ch06-storage/mvcc"
+)
+
+// member is a store with an applier, and the raft index of its next entry.
+type member struct {
+	t     *testing.T
+	kv    mvcc.KV
+	a     ApplierV3
+	index uint64
+}
+
+func newMember(t *testing.T) *member {
+	t.Helper()
+	lg := slog.New(slog.NewTextHandler(io.Discard, nil))
+	be, err := backend.Open(backend.Config{Path: filepath.Join(t.TempDir(), "db"), Logger: lg})
+	require.NoError(t, err)
+	kv, err := mvcc.Open(lg, be, mvcc.Config{})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, kv.Close())
+		require.NoError(t, be.Close())
+	})
+	return &member{t: t, kv: kv, a: NewApplierV3(kv)}
+}
+
+func (m *member) apply(r *pb.InternalRaftRequest) Result {
+	m.index++
+	return m.a.Apply(m.index, r)
+}
+
+func (m *member) put(key, value string) *PutResponse {
+	m.t.Helper()
+	res := m.apply(&pb.InternalRaftRequest{Put: &pb.PutRequest{Key: []byte(key), Value: []byte(value)}})
+	require.NoError(m.t, res.Err)
+	return res.Resp.(*PutResponse)
+}
+
+func (m *member) get(r *pb.RangeRequest) *RangeResponse {
+	m.t.Helper()
+	resp, err := Range(m.kv, r)
+	require.NoError(m.t, err)
+	return resp
+}
+
+func (m *member) value(key string) string {
+	m.t.Helper()
+	resp := m.get(&pb.RangeRequest{Key: []byte(key)})
+	if len(resp.Kvs) == 0 {
+		return "<none>"
+	}
+	return string(resp.Kvs[0].Value())
+}
+
+func (m *member) txn(r *pb.TxnRequest) Result { return m.apply(&pb.InternalRaftRequest{Txn: r}) }
+
+func opPut(r *pb.PutRequest) *pb.RequestOp {
+	return &pb.RequestOp{Request: &pb.RequestOp_RequestPut{RequestPut: r}}
+}
+
+func opGet(r *pb.RangeRequest) *pb.RequestOp {
+	return &pb.RequestOp{Request: &pb.RequestOp_RequestRange{RequestRange: r}}
+}
+
+func opDelete(key string) *pb.RequestOp {
+	return &pb.RequestOp{Request: &pb.RequestOp_RequestDeleteRange{RequestDeleteRange: &pb.DeleteRangeRequest{Key: []byte(key)}}}
+}
+
+func opTxn(r *pb.TxnRequest) *pb.RequestOp {
+	return &pb.RequestOp{Request: &pb.RequestOp_RequestTxn{RequestTxn: r}}
+}
+
+func kvPut(key, value string) *pb.PutRequest {
+	return &pb.PutRequest{Key: []byte(key), Value: []byte(value)}
+}
+
+func ifVersion(key string, v int64) *pb.Compare {
+	return &pb.Compare{Key: []byte(key), Target: pb.Compare_VERSION, TargetUnion: &pb.Compare_Version{Version: v}}
+}
+
+func TestATransactionReadsItsOwnWritesButComparesTheStateBefore(t *testing.T) {
+	m := newMember(t)
+	m.put("k", "old")
+	res := m.txn(&pb.TxnRequest{
+		Compare: []*pb.Compare{ifVersion("k", 1)},
+		Success: []*pb.RequestOp{
+			opPut(kvPut("k", "new")),
+			opGet(&pb.RangeRequest{Key: []byte("k")}),
+			opTxn(&pb.TxnRequest{ // compared before the put above
+				Compare: []*pb.Compare{ifVersion("k", 1)},
+				Success: []*pb.RequestOp{opDelete("k"), opGet(&pb.RangeRequest{Key: []byte("k")})},
+			}),
+		},
+	})
+	require.NoError(t, res.Err)
+	resp := res.Resp.(*TxnResponse)
+	require.True(t, resp.Succeeded)
+	require.Equal(t, "new", string(resp.Responses[1].Range.Kvs[0].Value()))
+	nested := resp.Responses[2].Txn
+	require.True(t, nested.Succeeded)
+	require.EqualValues(t, 1, nested.Responses[0].DeleteRange.Deleted)
+	require.Empty(t, nested.Responses[1].Range.Kvs)
+	require.EqualValues(t, 3, resp.Header.Revision, "all writes of a transaction share one revision")
+	require.Equal(t, "<none>", m.value("k"))
+}
+
+func TestATransactionWithAWrongOperationChangesNothing(t *testing.T) {
+	for name, wrong := range map[string]struct {
+		op  *pb.RequestOp
+		err error
+	}{
+		"keeps the value of a missing key": {opPut(&pb.PutRequest{Key: []byte("none"), IgnoreValue: true}), ErrKeyNotFound},
+		"keeps the lease of a missing key": {opPut(&pb.PutRequest{Key: []byte("none"), IgnoreLease: true}), ErrKeyNotFound},
+		"names a missing lease":            {opPut(&pb.PutRequest{Key: []byte("k"), Lease: 7}), ErrLeaseNotFound},
+		"reads a future revision":          {opGet(&pb.RangeRequest{Key: []byte("k"), Revision: 99}), mvcc.ErrFutureRev},
+		"reads a compacted revision":       {opGet(&pb.RangeRequest{Key: []byte("k"), Revision: 1}), mvcc.ErrCompacted},
+		"in a nested transaction": {opTxn(&pb.TxnRequest{Success: []*pb.RequestOp{
+			opGet(&pb.RangeRequest{Key: []byte("k"), Revision: 99})}}), mvcc.ErrFutureRev},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMember(t)
+			m.put("k", "v")
+			m.put("k", "v2")
+			require.NoError(t, m.apply(&pb.InternalRaftRequest{Compaction: &pb.CompactionRequest{Revision: 2}}).Err)
+			res := m.txn(&pb.TxnRequest{Success: []*pb.RequestOp{opPut(kvPut("k", "changed")), wrong.op}})
+			require.ErrorIs(t, res.Err, wrong.err)
+			require.Equal(t, "v2", m.value("k"))
+			require.EqualValues(t, 3, m.kv.Rev())
+			require.Equal(t, m.index, m.kv.ConsistentIndex(), "a refused entry is applied too")
+		})
+	}
+}
+
+func TestComparesOnAMissingKey(t *testing.T) {
+	m := newMember(t)
+	compare := func(target pb.Compare_CompareTarget, result pb.Compare_CompareResult) bool {
+		return holds(m.kv, &pb.Compare{Key: []byte("none"), Target: target, Result: result})
+	}
+	require.True(t, compare(pb.Compare_VERSION, pb.Compare_EQUAL), "its version counts as 0")
+	require.True(t, compare(pb.Compare_CREATE, pb.Compare_EQUAL))
+	require.True(t, compare(pb.Compare_LEASE, pb.Compare_EQUAL))
+	require.False(t, compare(pb.Compare_MOD, pb.Compare_GREATER))
+	require.False(t, compare(pb.Compare_VALUE, pb.Compare_EQUAL), "it has no value, not even an empty one")
+	require.False(t, compare(pb.Compare_VALUE, pb.Compare_NOT_EQUAL))
+}
+
+func TestACompareOfARangeMustHoldForEveryKey(t *testing.T) {
+	m := newMember(t)
+	m.put("a", "x")
+	m.put("b", "x")
+	all := &pb.Compare{Key: []byte("a"), RangeEnd: []byte("c"), Target: pb.Compare_VALUE, TargetUnion: &pb.Compare_Value{Value: []byte("x")}}
+	require.True(t, holds(m.kv, all))
+	m.put("b", "y")
+	require.False(t, holds(m.kv, all))
+}
+
+func TestRangeOrdersFiltersAndCuts(t *testing.T) {
+	m := newMember(t)
+	for _, kv := range [][2]string{{"a", "3"}, {"b", "1"}, {"c", "2"}, {"a", "2"}} { // revisions 2 to 5
+		m.put(kv[0], kv[1])
+	}
+	keys := func(r *pb.RangeRequest) (out string) {
+		r.Key, r.RangeEnd = []byte("a"), []byte("z")
+		resp := m.get(r)
+		require.EqualValues(t, 3, resp.Count, "count is that of the interval")
+		for _, kv := range resp.Kvs {
+			out += string(kv.Key())
+		}
+		if resp.More {
+			out += "+"
+		}
+		return out
+	}
+	asc, desc := pb.RangeRequest_ASCEND, pb.RangeRequest_DESCEND
+	require.Equal(t, "abc", keys(&pb.RangeRequest{}))
+	require.Equal(t, "ab+", keys(&pb.RangeRequest{Limit: 2}))
+	require.Equal(t, "abc", keys(&pb.RangeRequest{Limit: 3}))
+	require.Equal(t, "cba", keys(&pb.RangeRequest{SortOrder: desc}))
+	require.Equal(t, "cb+", keys(&pb.RangeRequest{SortOrder: desc, Limit: 2}))
+	require.Equal(t, "bac", keys(&pb.RangeRequest{SortTarget: pb.RangeRequest_VALUE}), "another target means ascending")
+	require.Equal(t, "bca", keys(&pb.RangeRequest{SortTarget: pb.RangeRequest_MOD, SortOrder: asc}))
+	require.Equal(t, "cba", keys(&pb.RangeRequest{SortTarget: pb.RangeRequest_CREATE, SortOrder: desc}))
+	require.Equal(t, "abc", keys(&pb.RangeRequest{SortTarget: pb.RangeRequest_VERSION, SortOrder: desc}))
+	require.Equal(t, "ac", keys(&pb.RangeRequest{MinModRevision: 4}))
+	require.Equal(t, "bc", keys(&pb.RangeRequest{MaxModRevision: 4}))
+	require.Equal(t, "c", keys(&pb.RangeRequest{MinCreateRevision: 4}))
+	require.Equal(t, "a+", keys(&pb.RangeRequest{MaxCreateRevision: 3, Limit: 1}))
+	require.Equal(t, "", keys(&pb.RangeRequest{CountOnly: true}))
+
+	resp := m.get(&pb.RangeRequest{Key: []byte("a"), KeysOnly: true})
+	require.Empty(t, resp.Kvs[0].Value())
+	require.EqualValues(t, 5, resp.Kvs[0].ModRevision())
+}
+
+func TestAnEntryThatCannotBeExecutedIsNeverSkipped(t *testing.T) {
+	m := newMember(t)
+	grant := &pb.InternalRaftRequest{Header: &pb.RequestHeader{ID: 1}, LeaseGrant: &pb.LeaseGrantRequest{TTL: 5}}
+	require.False(t, Supported(grant))
+	require.ErrorIs(t, m.apply(grant).Err, ErrUnsupported)
+	require.Zero(t, m.kv.ConsistentIndex())
+
+	require.True(t, Supported(&pb.InternalRaftRequest{Header: &pb.RequestHeader{ID: 1}}), "nothing to do is supported")
+	require.True(t, SupportedV2(&pb.Request{Method: "PUT", Path: "/0/members/8e9e05c52164694d/attributes"}))
+	require.True(t, SupportedV2(&pb.Request{Method: "PUT", Path: "/0/version"}))
+	require.False(t, SupportedV2(&pb.Request{Method: "PUT", Path: "/1/foo"}))
+	require.False(t, SupportedV2(&pb.Request{Method: "PUT", Path: "/0/members/8e9e05c52164694d/raftAttributes"}))
+}
+
+// S10 (REGRESSIONS): applying is a function of state and entry. Two members
+// apply the same entries, one of them also serves reads between; their hashes
+// agree after each entry.
+func TestRegression_S10_MembersAgreeAfterEveryEntry(t *testing.T) {
+	quiet, serving := newMember(t), newMember(t)
+	entries := []*pb.InternalRaftRequest{
+		{Put: kvPut("a", "1")},
+		{Put: kvPut("b", "1")},
+		{Compaction: &pb.CompactionRequest{Revision: 2}},
+		{Txn: &pb.TxnRequest{Success: []*pb.RequestOp{opPut(kvPut("a", "2")), opGet(&pb.RangeRequest{Key: []byte("a"), Revision: 1})}}},
+		{Txn: &pb.TxnRequest{Success: []*pb.RequestOp{opGet(&pb.RangeRequest{Key: []byte("a")}), opDelete("b")}}},
+		{DeleteRange: &pb.DeleteRangeRequest{Key: []byte("a"), RangeEnd: []byte{0}, PrevKv: true}},
+	}
+	for i, e := range entries {
+		one, two := quiet.apply(e), serving.apply(e)
+		serving.get(&pb.RangeRequest{Key: []byte("a"), RangeEnd: []byte{0}})
+		require.Equal(t, one.Err, two.Err, "entry %d", i)
+		h1, r1, _, err := quiet.kv.HashByRev(0)
+		require.NoError(t, err)
+		h2, r2, _, err := serving.kv.HashByRev(0)
+		require.NoError(t, err)
+		require.Equal(t, h1, h2, "entry %d", i)
+		require.Equal(t, r1, r2, "entry %d", i)
+	}
+}

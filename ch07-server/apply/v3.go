@@ -1,0 +1,207 @@
+package apply
+
+import (
+	"fmt"
+
+	pb "insideetcd/ch01-intro/api/etcdserverpb"
+	"insideetcd/ch01-intro/api/mvccpb"
+	"insideetcd/ch06-storage/interval"
+	"insideetcd/ch06-storage/mvcc"
+)
+
+// Result is what applying one entry led to. Resp is one of the answers of this
+// package or a message of etcdserverpb.
+type Result struct {
+	Resp any
+	Err  error
+	// Physc is closed once a compaction has also removed its revisions from
+	// disk; nil for everything else.
+	Physc <-chan struct{}
+}
+
+// ApplierV3 executes the requests of the v3 API, one entry at a time (the
+// book's applierV3, §7.4.2). Appliers that check or count wrap another one.
+type ApplierV3 interface {
+	// Apply executes the entry at raft index `index`. The consistent index
+	// moves to it in the same transaction as the data.
+	Apply(index uint64, r *pb.InternalRaftRequest) Result
+
+	Put(index uint64, r *pb.PutRequest) (*PutResponse, error)
+	Range(view mvcc.ReadView, r *pb.RangeRequest) (*RangeResponse, error)
+	DeleteRange(index uint64, r *pb.DeleteRangeRequest) (*DeleteRangeResponse, error)
+	Txn(index uint64, r *pb.TxnRequest) (*TxnResponse, error)
+	Compaction(index uint64, r *pb.CompactionRequest) (*pb.CompactionResponse, <-chan struct{}, error)
+}
+
+// applierV3backend executes on the multi-version store.
+//
+// Invariants
+//  1. A request whose check fails changes nothing: all checks of a request run
+//     before its first change.
+//  2. After Apply returned, the store's consistent index is at least `index`.
+//  3. A transaction that fails or panics half way is taken back: Abort is
+//     deferred, and does nothing after End (REGRESSIONS S11).
+type applierV3backend struct {
+	kv mvcc.KV
+}
+
+// NewApplierV3 returns the applier that executes on kv.
+func NewApplierV3(kv mvcc.KV) ApplierV3 { return &applierV3backend{kv: kv} }
+
+// Supported tells whether Apply can execute r.
+func Supported(r *pb.InternalRaftRequest) bool {
+	return r.Put != nil || r.Range != nil || r.DeleteRange != nil || r.Txn != nil || r.Compaction != nil || isEmpty(r)
+}
+
+// isEmpty reports a request without a body: it carries at most an ID.
+func isEmpty(r *pb.InternalRaftRequest) bool {
+	rest := pb.InternalRaftRequest{ID: r.ID, Header: r.Header}
+	return r.EqualVT(&rest)
+}
+
+func (a *applierV3backend) Apply(index uint64, r *pb.InternalRaftRequest) (res Result) {
+	switch {
+	case r.Put != nil:
+		res = result(a.Put(index, r.Put))
+	case r.Txn != nil:
+		res = result(a.Txn(index, r.Txn))
+	case r.DeleteRange != nil:
+		res = result(a.DeleteRange(index, r.DeleteRange))
+	case r.Range != nil:
+		res = result(a.Range(a.kv, r.Range))
+	case r.Compaction != nil:
+		resp, physc, err := a.Compaction(index, r.Compaction)
+		res = result(resp, err)
+		res.Physc = physc
+	case isEmpty(r):
+	default:
+		return Result{Err: fmt.Errorf("%w (raft index %d)", ErrUnsupported, index)}
+	}
+	a.settle(index)
+	return res
+}
+
+// settle moves the consistent index over an entry that changed nothing
+// (invariant 2); a change has moved it in its own transaction.
+func (a *applierV3backend) settle(index uint64) {
+	if a.kv.ConsistentIndex() < index {
+		a.kv.SetConsistentIndex(index)
+	}
+}
+
+// result keeps a nil answer of an error from becoming a non-nil interface.
+func result[T any](resp *T, err error) Result {
+	if err != nil {
+		return Result{Err: err}
+	}
+	return Result{Resp: resp}
+}
+
+func (a *applierV3backend) Put(index uint64, r *pb.PutRequest) (*PutResponse, error) {
+	if err := checkLease(r); err != nil {
+		return nil, err
+	}
+	txn := a.kv.Write()
+	defer txn.Abort()
+	if err := checkPutKeeps(txn, r); err != nil {
+		return nil, err
+	}
+	txn.SetConsistentIndex(index)
+	resp, err := put(txn, r)
+	if err != nil {
+		return nil, err
+	}
+	txn.End()
+	return resp, nil
+}
+
+func (a *applierV3backend) DeleteRange(index uint64, r *pb.DeleteRangeRequest) (*DeleteRangeResponse, error) {
+	txn := a.kv.Write()
+	defer txn.Abort()
+	txn.SetConsistentIndex(index)
+	resp, err := deleteRange(txn, r)
+	if err != nil {
+		return nil, err
+	}
+	txn.End()
+	return resp, nil
+}
+
+func (a *applierV3backend) Compaction(index uint64, r *pb.CompactionRequest) (*pb.CompactionResponse, <-chan struct{}, error) {
+	physc, err := a.kv.Compact(r.Revision)
+	if err != nil {
+		return nil, physc, err
+	}
+	return &pb.CompactionResponse{Header: &pb.ResponseHeader{Revision: a.kv.Rev()}}, physc, nil
+}
+
+// checkLease refuses a put that names a lease which does not exist.
+func checkLease(r *pb.PutRequest) error {
+	if r.Lease != 0 {
+		return ErrLeaseNotFound
+	}
+	return nil
+}
+
+// checkPutKeeps refuses a put that wants to keep the value or lease of a key
+// which does not exist.
+func checkPutKeeps(view mvcc.ReadView, r *pb.PutRequest) error {
+	if !r.IgnoreValue && !r.IgnoreLease {
+		return nil
+	}
+	prev, err := current(view, r.Key)
+	if err != nil {
+		return err
+	}
+	if prev == nil {
+		return ErrKeyNotFound
+	}
+	return nil
+}
+
+// current returns the stored key-value of key, nil when there is none.
+func current(view mvcc.ReadView, key []byte) (mvccpb.RawKeyValue, error) {
+	rr, err := view.Range(interval.Point(key), mvcc.RangeOptions{})
+	if err != nil || len(rr.KVs) == 0 {
+		return nil, err
+	}
+	return rr.KVs[0], nil
+}
+
+// put executes a checked put inside a write transaction.
+func put(txn mvcc.TxnWrite, r *pb.PutRequest) (*PutResponse, error) {
+	value, lease := r.Value, r.Lease
+	resp := &PutResponse{Header: &pb.ResponseHeader{}}
+	if r.IgnoreValue || r.IgnoreLease || r.PrevKv {
+		prev, err := current(txn, r.Key)
+		if err != nil {
+			return nil, err
+		}
+		if r.IgnoreValue {
+			value = prev.Value()
+		}
+		if r.IgnoreLease {
+			lease = prev.Lease()
+		}
+		if r.PrevKv {
+			resp.PrevKv = prev
+		}
+	}
+	resp.Header.Revision = txn.Put(r.Key, value, lease)
+	return resp, nil
+}
+
+// deleteRange executes a delete inside a write transaction.
+func deleteRange(txn mvcc.TxnWrite, r *pb.DeleteRangeRequest) (*DeleteRangeResponse, error) {
+	resp := &DeleteRangeResponse{Header: &pb.ResponseHeader{}}
+	keys := interval.New(r.Key, r.RangeEnd)
+	if r.PrevKv {
+		rr, err := txn.Range(keys, mvcc.RangeOptions{})
+		if err != nil {
+			return nil, err
+		}
+		resp.PrevKvs = rr.KVs
+	}
+	resp.Deleted, resp.Header.Revision = txn.DeleteRange(keys)
+	return resp, nil
+}

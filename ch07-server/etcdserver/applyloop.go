@@ -1,0 +1,121 @@
+package etcdserver
+
+import (
+	"fmt"
+
+	pb "insideetcd/ch01-intro/api/etcdserverpb"
+	"insideetcd/ch03-etcdraft/raft"
+	"insideetcd/ch03-etcdraft/raftpb"
+	"insideetcd/ch07-server/apply"
+)
+
+// etcdProgress is how far apply has come (book §7.3.3).
+//
+// Invariants
+//  1. snapi ≤ appliedi.
+//  2. Entries are applied in the order of their indexes, none left out.
+type etcdProgress struct {
+	confState raftpb.ConfState // after the last applied conf change
+	snapi     uint64           // index of the last raft snapshot
+	appliedi  uint64
+	appliedt  uint64
+}
+
+// applyLoop is the only goroutine that changes the stores.
+func (s *EtcdServer) applyLoop(ep etcdProgress) {
+	defer close(s.applyDone)
+	for {
+		select {
+		case <-s.applyq.ready:
+		case <-s.stopping:
+			return
+		}
+		if err := s.applyAll(&ep, s.applyq.take()); err != nil {
+			s.fail(err)
+			return
+		}
+		s.applyWait.reach(ep.appliedi)
+		s.maybeSnapshot(&ep)
+	}
+}
+
+func (s *EtcdServer) applyAll(ep *etcdProgress, entries []raftpb.Entry) error {
+	for i := range entries {
+		e := &entries[i]
+		if e.Index <= ep.appliedi {
+			continue
+		}
+		if e.Index != ep.appliedi+1 {
+			panic(fmt.Sprintf("etcdserver: entry %d follows applied entry %d", e.Index, ep.appliedi))
+		}
+		id, result, err := s.applyEntry(ep, e)
+		if err != nil {
+			return fmt.Errorf("etcdserver: cannot apply raft entry %d of term %d: %w", e.Index, e.Term, err)
+		}
+		ep.appliedi, ep.appliedt = e.Index, e.Term
+		s.appliedIndex.Store(e.Index)
+		proposalsApplied.Set(float64(e.Index))
+		s.w.trigger(id, result)
+	}
+	return nil
+}
+
+// applyEntry executes one entry and returns its request's ID. An error means
+// that this member must not go on; what a client did wrong is in the result.
+func (s *EtcdServer) applyEntry(ep *etcdProgress, e *raftpb.Entry) (id uint64, res apply.Result, err error) {
+	switch e.Type {
+	case raftpb.EntryNormal:
+		id, res, err = s.applyNormal(e)
+	case raftpb.EntryConfChange:
+		id, res, err = s.applyConfChange(ep, e)
+	default:
+		err = fmt.Errorf("%w: entry type %s", apply.ErrUnsupported, e.Type)
+	}
+	if err == nil && s.kv.ConsistentIndex() < e.Index {
+		s.kv.SetConsistentIndex(e.Index)
+	}
+	return id, res, err
+}
+
+func (s *EtcdServer) applyNormal(e *raftpb.Entry) (uint64, apply.Result, error) {
+	if len(e.Data) == 0 { // a new leader's first entry
+		return 0, apply.Result{}, nil
+	}
+	r, v2, err := pb.DecodeRaftEntry(e.Data)
+	if err != nil {
+		return 0, apply.Result{}, err
+	}
+	if v2 != nil {
+		return v2.ID, apply.Result{}, s.applyV2.Apply(v2)
+	}
+	id := r.ID
+	if id == 0 {
+		id = r.GetHeader().GetID()
+	}
+	if e.Index <= s.kv.ConsistentIndex() {
+		return id, apply.Result{}, nil // the database holds it already
+	}
+	if !apply.Supported(r) {
+		return id, apply.Result{}, apply.ErrUnsupported
+	}
+	return id, s.applyV3.Apply(e.Index, r), nil
+}
+
+// applyConfChange executes a membership change. One that is refused is still
+// settled with the raft library, as a change of node 0.
+func (s *EtcdServer) applyConfChange(ep *etcdProgress, e *raftpb.Entry) (uint64, apply.Result, error) {
+	var cc raftpb.ConfChange
+	if err := cc.Unmarshal(e.Data); err != nil {
+		return 0, apply.Result{}, err
+	}
+	if refused := s.cluster.ValidateConfigurationChange(cc); refused != nil {
+		cc.NodeID = raft.None
+		s.r.ApplyConfChange(cc)
+		return cc.ID, apply.Result{Err: refused}, nil
+	}
+	ep.confState = *s.r.ApplyConfChange(cc)
+	if err := s.cluster.Apply(cc); err != nil {
+		return cc.ID, apply.Result{}, err
+	}
+	return cc.ID, apply.Result{Resp: s.cluster.Members()}, nil
+}

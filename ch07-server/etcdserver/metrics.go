@@ -1,0 +1,60 @@
+package etcdserver
+
+import (
+	"runtime"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"insideetcd/ch01-intro/version"
+)
+
+func gauge(name, help string) prometheus.Gauge {
+	return promauto.NewGauge(prometheus.GaugeOpts{Namespace: "etcd", Subsystem: "server", Name: name, Help: help})
+}
+
+func counter(name, help string) prometheus.Counter {
+	return promauto.NewCounter(prometheus.CounterOpts{Namespace: "etcd", Subsystem: "server", Name: name, Help: help})
+}
+
+func labelled(name, help, label string) *prometheus.GaugeVec {
+	return promauto.NewGaugeVec(prometheus.GaugeOpts{Namespace: "etcd", Subsystem: "server", Name: name, Help: help}, []string{label})
+}
+
+// The server's metrics under the names of etcd 3.4. Several names that end in
+// _total are gauges there; they stay so.
+var (
+	hasLeader          = gauge("has_leader", "Whether this member knows a leader: 1 yes, 0 no.")
+	isLeader           = gauge("is_leader", "Whether this member is the leader: 1 yes, 0 no.")
+	isLearner          = gauge("is_learner", "Whether this member is a learner: 1 yes, 0 no.")
+	leaderChanges      = counter("leader_changes_seen_total", "Leader changes this member has seen.")
+	proposalsCommitted = gauge("proposals_committed_total", "Raft index up to which entries are committed.")
+	proposalsApplied   = gauge("proposals_applied_total", "Raft index up to which entries are applied.")
+	proposalsPending   = gauge("proposals_pending", "Proposals that wait for their result.")
+	proposalsFailed    = counter("proposals_failed_total", "Proposals that ended without a result.")
+	slowReadIndexes    = counter("slow_read_indexes_total", "ReadIndex requests that were answered late or not at all.")
+	readIndexesFailed  = counter("read_indexes_failed_total", "ReadIndex requests that failed.")
+	quotaBackendBytes  = gauge("quota_backend_bytes", "Size limit of the database in bytes; 0 when there is none.")
+	serverID           = labelled("id", "1 on the label that holds this member's ID in hexadecimal.", "server_id")
+	serverVersion      = labelled("version", "1 on the label that holds the server's version.", "server_version")
+	serverGoVersion    = labelled("go_version", "1 on the label that holds the version of Go.", "server_go_version")
+)
+
+func (s *EtcdServer) reportIdentity() {
+	serverID.WithLabelValues(s.id.String()).Set(1)
+	serverVersion.WithLabelValues(version.Compatible).Set(1)
+	serverGoVersion.WithLabelValues(runtime.Version()).Set(1)
+	quotaBackendBytes.Set(float64(s.quota()))
+}
+
+// quota is the size limit of the database in bytes, 0 for none.
+func (s *EtcdServer) quota() int64 {
+	switch q := s.Cfg.QuotaBackendBytes; {
+	case q < 0:
+		return 0
+	case q == 0:
+		return DefaultQuotaBytes
+	default:
+		return q
+	}
+}

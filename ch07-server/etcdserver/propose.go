@@ -1,0 +1,84 @@
+package etcdserver
+
+import (
+	"context"
+	"errors"
+
+	pb "insideetcd/ch01-intro/api/etcdserverpb"
+	"insideetcd/ch07-server/apply"
+)
+
+// proposeV3 sends r through the raft log and returns what applying it led to.
+//
+// An error of this function (not of the result) leaves open whether the
+// request took effect: the entry may still be committed after the caller gave
+// up. Only ErrRequestTooLarge, ErrTooManyRequests and a refused proposal are
+// certain to have changed nothing.
+func (s *EtcdServer) proposeV3(ctx context.Context, r *pb.InternalRaftRequest) (apply.Result, error) {
+	if s.CommittedIndex() > s.AppliedIndex()+maxApplyBacklog {
+		return apply.Result{}, ErrTooManyRequests
+	}
+	id := s.reqIDGen.Next()
+	r.Header = &pb.RequestHeader{ID: id}
+	data, err := r.MarshalVTStrict()
+	if err != nil {
+		return apply.Result{}, err
+	}
+	if len(data) > int(s.Cfg.MaxRequestBytes) {
+		return apply.Result{}, ErrRequestTooLarge
+	}
+	return s.proposeAndWait(ctx, id, data)
+}
+
+// proposeV2 sends a v2 request through the raft log.
+func (s *EtcdServer) proposeV2(ctx context.Context, r *pb.Request) error {
+	r.ID = s.reqIDGen.Next()
+	data, err := r.Marshal()
+	if err != nil {
+		return err
+	}
+	res, err := s.proposeAndWait(ctx, r.ID, data)
+	if err != nil {
+		return err
+	}
+	return res.Err
+}
+
+func (s *EtcdServer) proposeAndWait(ctx context.Context, id uint64, data []byte) (apply.Result, error) {
+	c := s.w.register(id)
+	deadline := s.deadlines.get()
+	proposalsPending.Inc()
+	defer proposalsPending.Dec()
+
+	if err := s.r.Propose(deadline, data); err != nil {
+		proposalsFailed.Inc()
+		s.w.forget(id, c)
+		return apply.Result{}, s.explain(ctx, deadline, err)
+	}
+	select {
+	case res := <-c:
+		s.w.release(c)
+		return res, nil
+	case <-ctx.Done():
+	case <-deadline.Done():
+	}
+	proposalsFailed.Inc()
+	s.w.forget(id, c)
+	return apply.Result{}, s.explain(ctx, deadline, context.Cause(deadline))
+}
+
+// explain turns the end of a wait into the error that a client gets: it gave
+// up itself, the server stops, or time ran out, and then for which reason.
+func (s *EtcdServer) explain(ctx, deadline context.Context, err error) error {
+	switch {
+	case s.isStopping():
+		return ErrStopped
+	case errors.Is(ctx.Err(), context.Canceled):
+		return ErrCanceled
+	case ctx.Err() == nil && deadline.Err() == nil:
+		return err // the proposal itself was refused
+	case s.leaderLostSince(s.Cfg.ReqTimeout()):
+		return ErrTimeoutDueToLeaderFail
+	}
+	return ErrTimeout
+}

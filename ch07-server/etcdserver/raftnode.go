@@ -1,0 +1,156 @@
+package etcdserver
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"insideetcd/ch03-etcdraft/raft"
+	"insideetcd/ch03-etcdraft/raftpb"
+)
+
+// raftNode drives the raft library (book §7.1): it moves its clock, makes each
+// Ready durable, and passes on what was committed.
+//
+// Invariants
+//  1. An entry is handed to apply only after the log holds it durably: with
+//     one voter raft commits an entry the moment it is appended, so this is
+//     all that stands between a client's "OK" and a crash (test S2).
+//  2. Ready, save, apply, Advance happen in this order and by one goroutine;
+//     apply itself runs beside the next Ready.
+//  3. After a failed save nothing is handed on any more.
+type raftNode struct {
+	raft.Node
+	raftStorage *raft.MemoryStorage // the entries since the last snapshot
+	storage     *storage
+	tick        time.Duration
+
+	term, lead atomic.Uint64
+
+	// readStateC carries the answers of ReadIndex to the read loop. It holds
+	// the newest one only: an answer also answers what was asked before it.
+	readStateC chan raft.ReadState
+
+	stopc chan struct{}
+	done  chan struct{}
+}
+
+// readyHandler is what the server wants to hear of a Ready.
+type readyHandler interface {
+	updateLeadership(lead uint64, isLeader bool)
+	updateCommittedIndex(index uint64)
+	enqueueApply(entries []raftpb.Entry)
+	fail(err error)
+}
+
+func newRaftNode(node raft.Node, ms *raft.MemoryStorage, st *storage, tick time.Duration) *raftNode {
+	return &raftNode{
+		Node: node, raftStorage: ms, storage: st, tick: tick,
+		readStateC: make(chan raft.ReadState, 1),
+		stopc:      make(chan struct{}),
+		done:       make(chan struct{}),
+	}
+}
+
+// run handles Readys until stop is called or one cannot be saved.
+func (r *raftNode) run(h readyHandler) {
+	defer close(r.done)
+	defer r.Node.Stop()
+	ticker := time.NewTicker(r.tick)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			r.Tick()
+		case rd := <-r.Ready():
+			if err := r.handle(rd, h); err != nil {
+				h.fail(err)
+				return
+			}
+			r.Advance()
+		case <-r.stopc:
+			return
+		}
+	}
+}
+
+func (r *raftNode) handle(rd raft.Ready, h readyHandler) error {
+	if rd.SoftState != nil {
+		r.lead.Store(rd.SoftState.Lead)
+		h.updateLeadership(rd.SoftState.Lead, rd.SoftState.RaftState == raft.StateLeader)
+	}
+	if !raft.IsEmptyHardState(rd.HardState) {
+		r.term.Store(rd.HardState.Term)
+	}
+	if n := len(rd.ReadStates); n > 0 {
+		r.offerReadState(rd.ReadStates[n-1])
+	}
+	if !raft.IsEmptySnap(rd.Snapshot) {
+		return fmt.Errorf("etcdserver: received snapshot %d, but a cluster of one member has nobody to send it", rd.Snapshot.Metadata.Index)
+	}
+	if err := r.storage.save(rd.HardState, rd.Entries); err != nil {
+		return fmt.Errorf("etcdserver: cannot write the log, so nothing can be acknowledged any more: %w", err)
+	}
+	if err := r.raftStorage.Append(rd.Entries); err != nil {
+		return err
+	}
+	if n := len(rd.CommittedEntries); n > 0 {
+		h.updateCommittedIndex(rd.CommittedEntries[n-1].Index)
+		h.enqueueApply(rd.CommittedEntries)
+	}
+	return nil
+}
+
+// offerReadState replaces an answer that nobody fetched by a newer one.
+func (r *raftNode) offerReadState(rs raft.ReadState) {
+	for {
+		select {
+		case r.readStateC <- rs:
+			return
+		default:
+		}
+		select {
+		case <-r.readStateC:
+		default:
+		}
+	}
+}
+
+func (r *raftNode) stop() {
+	close(r.stopc)
+	<-r.done
+}
+
+// applyQueue takes committed entries from the raft loop without ever blocking
+// it, and gives the apply loop everything that has gathered: while one batch
+// is applied, the next one forms. maxApplyBacklog bounds it in practice.
+type applyQueue struct {
+	mu      sync.Mutex
+	entries []raftpb.Entry
+	spare   []raftpb.Entry // the batch before, to be used again
+	ready   chan struct{}  // holds a token when entries may be waiting
+}
+
+func newApplyQueue() *applyQueue { return &applyQueue{ready: make(chan struct{}, 1)} }
+
+func (q *applyQueue) push(entries []raftpb.Entry) {
+	q.mu.Lock()
+	q.entries = append(q.entries, entries...)
+	q.mu.Unlock()
+	select {
+	case q.ready <- struct{}{}:
+	default:
+	}
+}
+
+// take returns all waiting entries. The slice is valid until the next take.
+func (q *applyQueue) take() []raftpb.Entry {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	batch := q.entries
+	clear(q.spare)
+	q.entries = q.spare[:0]
+	q.spare = batch
+	return batch
+}

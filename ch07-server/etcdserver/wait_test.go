@@ -1,0 +1,90 @@
+package etcdserver
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"insideetcd/ch07-server/apply"
+)
+
+func TestAWaiterGetsTheResultOfItsOwnRequest(t *testing.T) {
+	w := newWaiters()
+	a, b := w.register(1), w.register(1+waiterShards) // the same shard
+	w.trigger(1+waiterShards, apply.Result{Resp: "b"})
+	w.trigger(1, apply.Result{Resp: "a"})
+	w.trigger(2, apply.Result{Resp: "another member's"})
+	require.Equal(t, "a", (<-a).Resp)
+	require.Equal(t, "b", (<-b).Resp)
+}
+
+func TestAForgottenRequestLeavesNothingInItsChannel(t *testing.T) {
+	w := newWaiters()
+	for id := range uint64(1000) {
+		c := w.register(id)
+		var wg sync.WaitGroup
+		wg.Go(func() { w.trigger(id, apply.Result{Resp: id}) })
+		w.forget(id, c)
+		wg.Wait()
+		require.Empty(t, c, "the next one to use this channel would get result %d", id)
+	}
+}
+
+func TestARequestIDIsNeverGivenOutTwice(t *testing.T) {
+	w := newWaiters()
+	w.register(7)
+	require.PanicsWithValue(t, "etcdserver: request ID 7 was given out twice", func() { w.register(7) })
+}
+
+func TestAppliedWait(t *testing.T) {
+	closed := func(c <-chan struct{}) bool {
+		select {
+		case <-c:
+			return true
+		default:
+			return false
+		}
+	}
+	var a appliedWait
+	five, seven := a.wait(5), a.wait(7)
+	a.reach(4)
+	require.False(t, closed(five))
+	a.reach(6)
+	require.True(t, closed(five))
+	require.False(t, closed(seven))
+	require.True(t, closed(a.wait(6)), "what is reached needs no waiting")
+	a.reach(9)
+	require.True(t, closed(seven))
+}
+
+func TestDeadlinesAreSharedAndNeverShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		d := newDeadlines(ctx, 16*time.Second)
+		first := d.get()
+		time.Sleep(999 * time.Millisecond)
+		require.True(t, first == d.get(), "close requests share one")
+		time.Sleep(time.Millisecond)
+		second := d.get()
+		require.False(t, first == second, "a later request gets a later one")
+
+		time.Sleep(15 * time.Second) // virtual time: 16 s after the first, 15 s after the second
+		synctest.Wait()
+		require.NoError(t, first.Err(), "a request that came at the end of the slot has 16 s too")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		require.ErrorIs(t, first.Err(), context.DeadlineExceeded)
+		require.NoError(t, second.Err())
+	})
+}
+
+// How long a test polls for what nothing announces.
+const (
+	waitLimit = 10 * time.Second
+	waitStep  = time.Millisecond
+)
