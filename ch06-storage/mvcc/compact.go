@@ -67,7 +67,7 @@ type victim struct {
 	rev Revision
 }
 
-// removeUnneeded walks through the records before compactRev in slices, with pauses. A
+// removeUnneeded walks through the records up to compactRev in slices, with pauses. A
 // record goes from index and disk under one batch lock. The last slice also says, in the
 // same batch, that the compaction is finished.
 func (s *Store) removeUnneeded(compactRev int64) (finished bool) {
@@ -111,7 +111,7 @@ func (s *Store) awaitTimer(timer *time.Timer) bool {
 func (s *Store) findUnneeded(from []byte, compactRev int64) (victims []victim, next []byte) {
 	tx := s.b.ConcurrentReadTx()
 	defer tx.Unlock()
-	end := Revision{Main: compactRev}.AppendTo(nil)
+	end := Revision{Main: compactRev + 1}.AppendTo(nil)
 	limit := s.cfg.CompactionBatchLimit
 	keys, records := tx.UnsafeRange(backend.BucketKey, from, end, int64(limit))
 	for i := range keys {
