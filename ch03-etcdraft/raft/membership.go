@@ -27,10 +27,8 @@ type membership struct {
 	match uint64 // the last index that self holds as a leader (Raft figure 2: matchIndex)
 }
 
-// errSeveralVoters tells what to do about a configuration that one node can not
-// carry alone.
-var errSeveralVoters = errors.New("this node replicates to nobody and runs only as the single voter of its cluster: " +
-	"remove the other voters with the etcd version that wrote this configuration, or use that version")
+// errSeveralVoters refuses a configuration that one node can not carry alone.
+var errSeveralVoters = errors.New("this node replicates to nobody and runs only as the single voter of its cluster")
 
 // newMembership takes over the configuration of a snapshot.
 func newMembership(self uint64, conf pb.ConfState) (membership, error) {

@@ -80,6 +80,10 @@ type node struct {
 	stop       chan struct{}
 	status     chan chan Status
 
+	// proposals are used again once their outcome was read. One whose proposer gave
+	// up waiting is left to the garbage collector, for run may still write to it.
+	proposals sync.Pool
+
 	rn     *RawNode
 	logger Logger
 }
@@ -93,9 +97,7 @@ type proposal struct {
 	result chan error  // holds one: run never waits for the proposer
 }
 
-// proposals are used again once their outcome was read. One whose proposer gave up
-// waiting is left to the garbage collector, for run may still write to it.
-var proposals = sync.Pool{New: func() any { return &proposal{result: make(chan error, 1)} }}
+func newProposal() any { return &proposal{result: make(chan error, 1)} }
 
 // StartNode starts a member of a new cluster with the given members. A node that
 // joins a running cluster, or was started before, uses RestartNode.
@@ -129,6 +131,7 @@ func start(rn *RawNode) Node {
 		done:       make(chan struct{}),
 		stop:       make(chan struct{}),
 		status:     make(chan chan Status),
+		proposals:  sync.Pool{New: newProposal},
 		rn:         rn,
 		logger:     rn.raft.logger,
 	}
@@ -238,16 +241,16 @@ func (n *node) Campaign(ctx context.Context) error {
 }
 
 func (n *node) Propose(ctx context.Context, data []byte) error {
-	p := proposals.Get().(*proposal)
+	p := n.proposals.Get().(*proposal)
 	p.entry[0] = pb.Entry{Data: data}
 	p.m = pb.Message{Type: pb.MsgProp, Entries: p.entry[:]}
 	if err := n.offer(ctx, p); err != nil {
-		p.release()
+		n.release(p)
 		return err
 	}
 	select {
 	case err := <-p.result:
-		p.release()
+		n.release(p)
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
@@ -257,9 +260,9 @@ func (n *node) Propose(ctx context.Context, data []byte) error {
 }
 
 // release gives p back. Its outcome was read, or it was never sent.
-func (p *proposal) release() {
+func (n *node) release(p *proposal) {
 	p.entry[0], p.m = pb.Entry{}, pb.Message{}
-	proposals.Put(p)
+	n.proposals.Put(p)
 }
 
 // offer waits until run takes p.

@@ -96,7 +96,8 @@ func newRaft(c *Config) *raft {
 	}
 	prs, err := newMembership(c.ID, cs)
 	if err != nil {
-		c.Logger.Panicf("raft: node %x cannot start: %v", c.ID, err)
+		c.Logger.Panicf("raft: node %x cannot start: %v; "+
+			"remove the other voters with the program that wrote this log, or go on with that program", c.ID, err)
 	}
 	r := &raft{
 		id:                 c.ID,
@@ -113,8 +114,9 @@ func newRaft(c *Config) *raft {
 	}
 	r.becomeFollower(r.Term, None)
 	r.check()
-	r.logger.Infof("raft %x starts [term: %d, vote: %x, %s, last index: %d, last term: %d, %s]",
-		r.id, r.Term, r.Vote, r.raftLog, r.raftLog.lastIndex(), r.raftLog.lastTerm(), DescribeConfState(prs.conf))
+	r.logger.Infof("raft %x starts [term: %d, vote: %x, commit: %d, applied: %d, last index: %d, last term: %d, voters: %x, learners: %x]",
+		r.id, r.Term, r.Vote, r.raftLog.committed, r.raftLog.applied, r.raftLog.lastIndex(), r.raftLog.lastTerm(),
+		prs.conf.Voters, prs.conf.Learners)
 	return r
 }
 

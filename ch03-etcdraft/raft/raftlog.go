@@ -132,6 +132,19 @@ func (l *raftLog) nextIndex() uint64 {
 	return next
 }
 
+// checkStored panics unless Storage reaches up to unstable (U2): the application has
+// called Advance without storing what the Ready told it to.
+func (l *raftLog) checkStored() {
+	last, err := l.storage.LastIndex()
+	if err != nil {
+		l.logger.Panicf("read the last index of the storage: %v", err)
+	}
+	if l.unstable.snapshot == nil && last+1 < l.unstable.offset {
+		l.logger.Panicf("invariant U2: Advance before the entries of the Ready, up to index %d, are in Storage, whose last index is %d",
+			l.unstable.offset-1, last)
+	}
+}
+
 // firstIndex returns the index of the first entry that can be read.
 func (l *raftLog) firstIndex() uint64 {
 	if i, ok := l.unstable.firstIndex(); ok {

@@ -233,6 +233,7 @@ func (rn *RawNode) Advance(rd Ready) {
 	if n := len(rd.Entries); n > 0 {
 		last := rd.Entries[n-1]
 		r.raftLog.unstable.stableTo(last.Index, last.Term)
+		r.raftLog.checkStored()
 	}
 	if !IsEmptySnap(rd.Snapshot) {
 		r.raftLog.unstable.stableSnapTo(rd.Snapshot.Metadata.Index)

@@ -1,0 +1,209 @@
+package raft
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	pb "insideetcd/ch03-etcdraft/raftpb"
+)
+
+func TestBootstrapFirstReady(t *testing.T) {
+	rn := newTestRawNode(t, testConfig(NewMemoryStorage()))
+	require.EqualError(t, rn.Bootstrap(nil), "must provide at least one peer to Bootstrap")
+	require.NoError(t, rn.Bootstrap([]Peer{{ID: 1, Context: []byte("urls")}}))
+
+	data, err := pb.ConfChange{Type: pb.ConfChangeAddNode, NodeID: 1, Context: []byte("urls")}.Marshal()
+	require.NoError(t, err)
+	entry := pb.Entry{Type: pb.EntryConfChange, Term: 1, Index: 1, Data: data}
+	require.Equal(t, Ready{
+		HardState:        pb.HardState{Term: 1, Commit: 1},
+		Entries:          []pb.Entry{entry},
+		CommittedEntries: []pb.Entry{entry},
+		MustSync:         true,
+	}, rn.Ready())
+
+	used := newTestRawNode(t, testConfig(storageOf(3, 1, []uint64{1}, nil)))
+	require.EqualError(t, used.Bootstrap([]Peer{{ID: 1}}), "can't bootstrap a nonempty Storage")
+}
+
+func TestRestartFirstReady(t *testing.T) {
+	s := storageOf(3, 1, []uint64{1}, ents(4, 1, 1))
+	require.NoError(t, s.SetHardState(pb.HardState{Term: 1, Commit: 4}))
+	rn := newTestRawNode(t, testConfig(s))
+	rd := rn.Ready()
+	require.Equal(t, Ready{CommittedEntries: ents(4, 1)}, rd, "what is on disk is not handed out to be written again")
+	rn.Advance(rd)
+	require.False(t, rn.HasReady())
+}
+
+// Without a configuration a node waits to be told of one.
+func TestNodeWithoutClusterNeverCampaigns(t *testing.T) {
+	rn := newTestRawNode(t, testConfig(NewMemoryStorage()))
+	for range 100 {
+		rn.Tick()
+	}
+	require.NoError(t, rn.Campaign())
+	require.Equal(t, StateFollower, rn.BasicStatus().RaftState)
+	require.ErrorIs(t, rn.Propose([]byte("x")), ErrProposalDropped)
+	require.False(t, rn.HasReady())
+}
+
+// A learner's clock runs, but it never campaigns.
+func TestLearnerNeverCampaigns(t *testing.T) {
+	s := storageOf(3, 1, []uint64{2}, nil)
+	s.snapshot.Metadata.ConfState.Learners = []uint64{1}
+	rn := newTestRawNode(t, testConfig(s))
+	for range 100 {
+		rn.Tick()
+	}
+	require.NoError(t, rn.Campaign())
+	require.Equal(t, StateFollower, rn.BasicStatus().RaftState)
+}
+
+func TestReadyMustBeAdvanced(t *testing.T) {
+	m := startMember(t)
+	m.propose("a")
+	rd := m.rn.Ready()
+	requirePanicHas(t, func() { m.rn.Ready() }, "invariant N1")
+	m.handle(rd, rightOrder)
+	requirePanicHas(t, func() { m.rn.Advance(rd) }, "invariant N1")
+}
+
+func TestAdvanceChecksThatEntriesAreStored(t *testing.T) {
+	m := startMember(t)
+	m.propose("a")
+	requirePanicHas(t, func() { m.handle(m.rn.Ready(), []part{advance}) },
+		"invariant U2: Advance before the entries of the Ready, up to index 3, are in Storage, whose last index is 2")
+}
+
+func TestTickQuiesced(t *testing.T) {
+	m := startMember(t)
+	m.crash()
+	m.settle()
+	for range 9 {
+		m.rn.TickQuiesced()
+	}
+	require.Equal(t, StateFollower, m.rn.BasicStatus().RaftState)
+	m.rn.Tick()
+	require.Equal(t, StateLeader, m.rn.BasicStatus().RaftState, "quiesced ticks count")
+}
+
+// strangers are messages that a single voter may get from a removed member or
+// another cluster.
+func TestStrangersCannotDeposeTheSingleVoter(t *testing.T) {
+	for typ := pb.MsgHup; typ <= pb.MsgForgetLeader; typ++ {
+		t.Run(typ.String(), func(t *testing.T) {
+			m := startMember(t)
+			before := m.rn.BasicStatus()
+			msg := pb.Message{Type: typ, From: 9, To: 1, Term: 99, Index: 77, LogTerm: 98, Commit: 77,
+				Entries: []pb.Entry{{Data: []byte("x")}}, Context: []byte("CampaignTransfer")}
+			switch err := m.rn.Step(msg); {
+			case IsLocalMsg(typ):
+				require.Equal(t, ErrStepLocalMsg, err)
+			case IsResponseMsg(typ):
+				require.Equal(t, ErrStepPeerNotFound, err)
+			default:
+				require.NoError(t, err)
+			}
+			switch typ {
+			case pb.MsgProp: // may come from anywhere
+				m.settle()
+				require.Equal(t, []string{"x"}, m.applied)
+			case pb.MsgReadIndex:
+				require.Equal(t, []pb.Message{{Type: pb.MsgReadIndexResp, From: 1, To: 9, Term: 2, Index: 2,
+					Entries: []pb.Entry{{Data: []byte("x")}}}}, m.rn.Ready().Messages)
+			default:
+				require.Equal(t, before, m.rn.BasicStatus())
+				require.False(t, m.rn.HasReady())
+			}
+		})
+	}
+	m := startMember(t)
+	require.NoError(t, m.rn.Step(pb.Message{Type: 99, From: 9}), "an unknown type is ignored")
+	require.NoError(t, m.rn.Step(pb.Message{Type: -1, From: 9}))
+}
+
+func TestReportsAndTransferWithoutPeersChangeNothing(t *testing.T) {
+	m := startMember(t)
+	before := m.rn.BasicStatus()
+	m.rn.ReportUnreachable(2)
+	m.rn.ReportSnapshot(2, SnapshotFailure)
+	m.rn.TransferLeader(2)
+	m.rn.TransferLeader(1)
+	require.Equal(t, before, m.rn.BasicStatus())
+	require.False(t, m.rn.HasReady())
+}
+
+func TestProposalWithoutEntriesPanics(t *testing.T) {
+	m := startMember(t)
+	requirePanicHas(t, func() { _ = m.rn.Step(pb.Message{Type: pb.MsgProp}) }, "a proposal without entries")
+}
+
+// The data of a proposal is kept, its entry is copied.
+func TestProposalSliceStaysTheCallers(t *testing.T) {
+	m := startMember(t)
+	es := []pb.Entry{{Data: []byte("a")}, {Data: []byte("b")}}
+	require.NoError(t, m.rn.Step(pb.Message{Type: pb.MsgProp, Entries: es}))
+	clear(es)
+	m.settle()
+	require.Equal(t, []string{"a", "b"}, m.applied)
+}
+
+// A follower is deposed by nobody here, but its commit waits for a leader's term:
+// entries of an earlier term are committed with one of the new term, never alone.
+func TestOnlyEntriesOfTheCurrentTermAreCounted(t *testing.T) {
+	m := startMember(t)
+	m.propose("old")
+	m.settle()
+	m.disk.hs.Commit = 2
+	m.crash()
+	m.settle()
+	r := m.rn.raft
+	r.becomeCandidate()
+	r.becomeLeader()
+	r.prs.match = 3 // all that it holds for sure is of the old term
+	r.advanceCommit()
+	require.EqualValues(t, 2, r.raftLog.committed, "Raft §5.4.2: (3, old term) must not be committed by counting")
+	r.prs.match = 4
+	r.advanceCommit()
+	require.EqualValues(t, 4, r.raftLog.committed)
+}
+
+func TestMustSync(t *testing.T) {
+	prev := pb.HardState{Term: 1, Vote: 1, Commit: 1}
+	for _, row := range []struct {
+		name string
+		st   pb.HardState
+		n    int
+		want bool
+	}{
+		{"nothing new", prev, 0, false},
+		{"commit can be found out again", pb.HardState{Term: 1, Vote: 1, Commit: 2}, 0, false},
+		{"term", pb.HardState{Term: 2, Vote: 1, Commit: 1}, 0, true},
+		{"vote", pb.HardState{Term: 1, Vote: 2, Commit: 1}, 0, true},
+		{"entries", prev, 1, true},
+	} {
+		require.Equal(t, row.want, MustSync(row.st, prev, row.n), row.name)
+	}
+}
+
+// Each invariant that check asserts, broken by hand.
+func TestInvariantsAreAsserted(t *testing.T) {
+	for name, row := range map[string]struct {
+		spoil func(*raft)
+		text  string
+	}{
+		"R1": {func(r *raft) { r.raftLog.committed = 99 }, "broken invariant R1: applied 2 ≤ committed 99 ≤ last index 2"},
+		"R2": {func(r *raft) { r.Term = 1 }, "broken invariant R2"},
+		"R3": {func(r *raft) { r.Vote = 7 }, "broken invariant R3: vote of term 2 changed from 1 to 7"},
+		"R4": {func(r *raft) { r.lead = 7 }, "broken invariant R4: StateLeader of term 2 believes that 7 leads"},
+		"R6": {func(r *raft) { r.pendingConfIndex = 99 }, "broken invariant R6"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := startMember(t).rn.raft
+			row.spoil(r)
+			requirePanicHas(t, r.check, row.text)
+		})
+	}
+}
