@@ -186,18 +186,40 @@ func pickMetrics(exposition string, names []string) string {
 	return b.String()
 }
 
-// leaseGranted finds the ID in etcdctl's answer to lease grant.
-var leaseGranted = regexp.MustCompile(`(?m)^lease ([0-9a-f]{16}) granted with TTL`)
+// leaseGranted finds the ID in etcdctl's answer to lease grant, leaseID in that
+// of the bare call.
+var (
+	leaseGranted = regexp.MustCompile(`(?m)^lease ([0-9a-f]{16}) granted with TTL`)
+	leaseID      = regexp.MustCompile(`(?m)^ID: (\d+)$`)
+)
+
+// learnLeases makes new lease IDs known to masks and to $LEASE1, $LEASE2, …
+func (r *run) learnLeases(step Step, text string) {
+	var ids []uint64
+	for _, m := range leaseGranted.FindAllStringSubmatch(text, -1) {
+		if id, err := strconv.ParseUint(m[1], 16, 64); err == nil {
+			ids = append(ids, id)
+		}
+	}
+	if strings.HasPrefix(step.Rest, "Lease/LeaseGrant") {
+		for _, m := range leaseID.FindAllStringSubmatch(text, -1) {
+			if id, err := strconv.ParseUint(m[1], 10, 64); err == nil {
+				ids = append(ids, id)
+			}
+		}
+	}
+	for _, id := range ids {
+		if hex := strconv.FormatUint(id, 16); !slices.Contains(r.leases, hex) {
+			r.leases = append(r.leases, hex)
+			r.mask.HideID(id, fmt.Sprintf("<lease%d>", len(r.leases)))
+		}
+	}
+}
 
 // visible turns raw output into transcript lines: masked, printable, and with
 // long lines cut down to their head, length and hash.
 func (r *run) visible(step Step, text string) string {
-	for _, m := range leaseGranted.FindAllStringSubmatch(text, -1) {
-		if id, err := strconv.ParseUint(m[1], 16, 64); err == nil && !slices.Contains(r.leases, m[1]) {
-			r.leases = append(r.leases, m[1])
-			r.mask.HideID(id, fmt.Sprintf("<lease%d>", len(r.leases)))
-		}
-	}
+	r.learnLeases(step, text)
 	var b strings.Builder
 	text = strings.ReplaceAll(r.mask.Apply(text), r.dir, "$DIR")
 	if strings.Contains(step.Rest, "-w table") {

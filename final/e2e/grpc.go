@@ -13,7 +13,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
-	_ "insideetcd/ch08-client/v3rpc/stub" // registers the services
+	_ "google.golang.org/grpc/health/grpc_health_v1" // registers the health service
+
+	_ "insideetcd/ch08-client/v3rpc/stub" // … and the services of etcd
 )
 
 // callGRPC makes the unary call "SERVICE/METHOD TEXTPROTO" and renders its
