@@ -134,8 +134,12 @@ func (d *decoder) record(recordBytes int64) (walpb.Record, error) {
 	return rec, nil
 }
 
-// check compares a record with the running checksum and takes it over.
+// check compares a record with the running checksum and takes it over. The checksum does not
+// cover the type.
 func (d *decoder) check(rec walpb.Record) error {
+	if _, ok := recordTypeNames[rec.Type]; !ok {
+		return fmt.Errorf("record of unknown type %d", rec.Type)
+	}
 	crc := d.crc
 	if rec.Type != CrcType {
 		crc = crc32.Update(crc, castagnoli, rec.Data)

@@ -30,7 +30,7 @@ func Verify(lg *slog.Logger, dir string, snap walpb.Snapshot) error {
 	needed := func(dir string, names []segmentName) ([]segmentName, error) {
 		return segmentsFrom(dir, names, snap.Index)
 	}
-	log := replay{start: snap}
+	log := replay{start: snap, forget: true}
 	err := scanFrom(lg, dir, needed, func(_ *decoder, rec walpb.Record) error { return log.record(rec) })
 	if err != nil {
 		return err

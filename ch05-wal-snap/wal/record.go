@@ -53,12 +53,8 @@ func lengthField(recordBytes int) (field uint64, padBytes int) {
 // splitLength is lengthField backwards. ok is false for a field that no writer produces.
 func splitLength(field uint64) (recordBytes int64, padBytes int, ok bool) {
 	recordBytes = int64(field & lengthMask)
-	top := byte(field >> 56)
-	padBytes = int(top & 0x7f)
-	if top != 0 && top != 0x80|byte(padBytes) || padBytes > 7 {
-		return 0, 0, false
-	}
-	return recordBytes, padBytes, padBytes == int(-recordBytes&7)
+	want, padBytes := lengthField(int(recordBytes))
+	return recordBytes, padBytes, want == field
 }
 
 // message is what can be written into a record without an intermediate copy.
