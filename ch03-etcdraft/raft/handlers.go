@@ -16,6 +16,11 @@ var handlers = handlerTable()
 
 // handlerTable is the whole algorithm at a glance. etcd has a function with a
 // switch for each role instead; the rules are the same.
+//
+// A single voter has no peers. A vote request, an append or an answer can only come
+// from a node that was removed or belongs to another cluster, and must not depose
+// the only one who can lead: such messages have no place, whatever their term.
+// Proposals and reads are welcome from anywhere.
 func handlerTable() (t [numStates][numMessageTypes]handler) {
 	t[StateFollower][pb.MsgHup] = (*raft).handleHup
 	t[StateFollower][pb.MsgProp] = (*raft).dropProposal
@@ -31,28 +36,17 @@ func handlerTable() (t [numStates][numMessageTypes]handler) {
 
 // Step feeds one message, local or from a peer, and checks the invariants.
 func (r *raft) Step(m pb.Message) error {
-	if !r.concerns(m) {
-		r.logger.Debugf("%x ignores %s of term %d from %x, which is no peer", r.id, m.Type, m.Term, m.From)
-		return nil
+	if int(m.Type) < 0 || int(m.Type) >= numMessageTypes {
+		return nil // of a later version
 	}
 	h := handlers[r.state][m.Type]
 	if h == nil {
+		r.logger.Debugf("%x has no use for %s of term %d from %x", r.id, m.Type, m.Term, m.From)
 		return nil
 	}
 	err := h(r, m)
 	r.check()
 	return err
-}
-
-// concerns reports whether m may touch this node. A single voter has no peers: a
-// vote request or an append can only come from a node that was removed or belongs
-// to another cluster, and must not depose the only one who can lead. Proposals and
-// reads are welcome from anywhere.
-func (r *raft) concerns(m pb.Message) bool {
-	if int(m.Type) < 0 || int(m.Type) >= numMessageTypes {
-		return false
-	}
-	return m.From == None || m.From == r.id || m.Type == pb.MsgProp || m.Type == pb.MsgReadIndex
 }
 
 // handleHup starts an election, if this node may hold one.
@@ -125,22 +119,16 @@ func (r *raft) handleProposal(m pb.Message) error {
 	for i := range m.Entries {
 		r.admitConfChange(&m.Entries[i], r.raftLog.lastIndex()+1+uint64(i))
 	}
-	if !r.appendEntries(m.Entries) {
-		return ErrProposalDropped
-	}
+	r.appendEntries(m.Entries)
 	r.advanceCommit()
 	return nil
 }
 
 // appendEntries gives ents their place in the log. It stamps them where they are
 // and copies them once, into unstable; so the slice stays the caller's, while the
-// data is kept. It refuses what the limit on uncommitted payload has no room for.
-func (r *raft) appendEntries(ents []pb.Entry) bool {
-	size := payload(ents)
-	if !r.fitsUncommitted(size) {
-		return false
-	}
-	r.uncommittedSize += size
+// data is kept.
+func (r *raft) appendEntries(ents []pb.Entry) {
+	r.uncommittedSize += payload(ents)
 	last := r.raftLog.lastIndex()
 	for i := range ents {
 		last++
@@ -151,7 +139,6 @@ func (r *raft) appendEntries(ents []pb.Entry) bool {
 	// sound only because Ready's contract has the application persist Entries
 	// BEFORE it applies CommittedEntries.
 	r.prs.match = last
-	return true
 }
 
 // advanceCommit commits what a majority holds, if its last entry is of this term;

@@ -193,9 +193,7 @@ func (r *raft) becomeLeader() {
 	// There may be an unapplied change anywhere in the log, so wait for all of it.
 	r.pendingConfIndex = r.raftLog.lastIndex()
 	r.prs.match = r.raftLog.lastIndex()
-	if !r.appendEntries([]pb.Entry{{}}) {
-		r.logger.Panicf("%x: the empty entry of term %d was refused", r.id, r.Term)
-	}
+	r.appendEntries([]pb.Entry{{}})
 	r.logger.Infof("%x became leader at term %d", r.id, r.Term)
 }
 

@@ -44,6 +44,16 @@ func TestRaftLogJoinsStorageAndUnstable(t *testing.T) {
 	requirePanicHas(t, func() { _, _ = l.slice(6, 9, noLimit) }, "entries [6, 9) asked of a log of [4, 7]")
 }
 
+// When the limit cuts off stored entries, nothing unstable may follow, however small.
+func TestRaftLogLimitLeavesNoGap(t *testing.T) {
+	stored := ents(4, 1, 1)
+	stored[1].Data = make([]byte, 100)
+	l := newLog(storageOf(3, 1, nil, stored), 50, DiscardLogger())
+	l.append(ents(6, 2, 2))
+	l.commitTo(7)
+	require.Equal(t, ents(4, 1), l.nextEnts(), "5 does not fit, so 6 must wait too")
+}
+
 func TestRaftLogTerm(t *testing.T) {
 	l := halfStored(noLimit)
 	for i, want := range map[uint64]uint64{2: 0, 3: 1, 4: 1, 5: 1, 6: 2, 7: 2, 8: 0} {

@@ -87,7 +87,6 @@ func (rn *RawNode) Bootstrap(peers []Peer) error {
 	r.raftLog.commitTo(uint64(len(ents)))
 	r.prs = prs
 	r.check()
-	rn.prevHardSt = pb.HardState{} // all of it is news to the disk
 	return nil
 }
 

@@ -170,6 +170,16 @@ func TestOnlyEntriesOfTheCurrentTermAreCounted(t *testing.T) {
 	require.EqualValues(t, 4, r.raftLog.committed)
 }
 
+// A vote belongs to its term (Raft §5.2).
+func TestNewTermForgetsTheVote(t *testing.T) {
+	r := startMember(t).rn.raft
+	require.EqualValues(t, 1, r.Vote)
+	r.becomeFollower(r.Term, None)
+	require.EqualValues(t, 1, r.Vote, "still the same term")
+	r.becomeFollower(r.Term+1, None)
+	require.Equal(t, None, r.Vote)
+}
+
 func TestMustSync(t *testing.T) {
 	prev := pb.HardState{Term: 1, Vote: 1, Commit: 1}
 	for _, row := range []struct {
