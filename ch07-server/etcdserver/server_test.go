@@ -121,7 +121,7 @@ func TestAMemberStartsFromItsSnapshot(t *testing.T) {
 func TestRegression_S2_AcknowledgedMeansInTheLog(t *testing.T) {
 	cfg := config(t.TempDir())
 	s := started(t, cfg)
-	for i := range 20 {
+	for i := range 5 {
 		key := fmt.Sprint("k", i)
 		rev := put(t, s, key, "v")
 
