@@ -15,16 +15,16 @@ func (r *raft) check() {
 	was, last := r.checked, l.lastIndex()
 	switch {
 	case now.applied > now.committed || now.committed > last:
-		r.broken("R1: applied %d ≤ committed %d ≤ last index %d", now.applied, now.committed, last)
+		r.broken("I1: applied %d ≤ committed %d ≤ last index %d", now.applied, now.committed, last)
 	case now.term < was.term || now.committed < was.committed || now.applied < was.applied:
-		r.broken("R2: (term, committed, applied) went back from (%d, %d, %d) to (%d, %d, %d)",
+		r.broken("I2: (term, committed, applied) went back from (%d, %d, %d) to (%d, %d, %d)",
 			was.term, was.committed, was.applied, now.term, now.committed, now.applied)
 	case now.term == was.term && was.vote != None && now.vote != was.vote:
-		r.broken("R3: vote of term %d changed from %x to %x", now.term, was.vote, now.vote)
+		r.broken("I3: vote of term %d changed from %x to %x", now.term, was.vote, now.vote)
 	case (r.state == StateLeader) != (r.lead == r.id):
-		r.broken("R4: %s of term %d believes that %x leads", r.state, now.term, r.lead)
+		r.broken("I4: %s of term %d believes that %x leads", r.state, now.term, r.lead)
 	case r.pendingConfIndex > last:
-		r.broken("R6: pending configuration change at %d ≤ last index %d", r.pendingConfIndex, last)
+		r.broken("I6: pending configuration change at %d ≤ last index %d", r.pendingConfIndex, last)
 	}
 	r.checked = now
 }

@@ -286,38 +286,30 @@ func TestNodeRestart(t *testing.T) {
 
 // All methods from many goroutines; the race detector judges.
 func TestNodeIsSafeFromAnyGoroutine(t *testing.T) {
-	storage := NewMemoryStorage()
-	s := serve(StartNode(testConfig(storage), []Peer{{ID: 1}}), storage)
-	defer s.stop()
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	require.Eventually(t, func() bool { // the bootstrap entry may not be applied yet
-		return s.Campaign(ctx) == nil && s.Status().Lead == 1
-	}, 10*time.Second, time.Millisecond)
-
-	var wg sync.WaitGroup
-	for g := range 8 {
-		wg.Go(func() {
-			for i := range 100 {
-				impatient, cancel := context.WithCancel(ctx)
-				if i%10 == 0 {
-					cancel() // may or may not be taken in
+	inBubble(t, func(t *testing.T, s *server) {
+		var wg sync.WaitGroup
+		for g := range 8 {
+			wg.Go(func() {
+				for i := range 100 {
+					ctx, cancel := context.WithCancel(t.Context())
+					if i%10 == 0 {
+						cancel() // the proposal may or may not be taken in
+					}
+					if err := s.Propose(ctx, fmt.Appendf(nil, "%d.%d", g, i)); err != nil {
+						require.ErrorIs(t, err, context.Canceled)
+					}
+					cancel()
+					s.Tick()
+					_ = s.Status().String()
+					require.NoError(t, s.ReadIndex(t.Context(), fmt.Appendf(nil, "%d.%d", g, i)))
 				}
-				if err := s.Propose(impatient, fmt.Appendf(nil, "%d.%d", g, i)); err != nil {
-					require.ErrorIs(t, err, context.Canceled)
-				}
-				cancel()
-				s.Tick()
-				_ = s.Status().String()
-				require.NoError(t, s.ReadIndex(ctx, fmt.Appendf(nil, "%d.%d", g, i)))
-			}
-		})
-	}
-	wg.Wait()
-	require.NoError(t, s.Propose(ctx, []byte("last")))
-	require.Eventually(t, func() bool {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return s.applied[len(s.applied)-1] == "last" && len(s.reads) == 800
-	}, 10*time.Second, time.Millisecond)
+			})
+		}
+		wg.Wait()
+		require.NoError(t, s.Propose(t.Context(), []byte("last")))
+		synctest.Wait()
+		require.Equal(t, "last", s.applied[len(s.applied)-1])
+		require.GreaterOrEqual(t, len(s.applied), 8*90+1)
+		require.Len(t, s.reads, 800)
+	})
 }

@@ -38,14 +38,14 @@ func (st StateType) MarshalJSON() ([]byte, error) { return json.Marshal(st.Strin
 //
 // Invariants, checked after every step:
 //
-//	R1. applied ≤ committed ≤ last index (L1).
-//	R2. Term, committed and applied never go back.
-//	R3. within one term, a vote once given is never changed or taken back (Raft §5.2).
-//	R4. a leader knows itself as the leader, and nobody else does of himself.
-//	R5. an entry is appended with the current term, so terms never fall along the
+//	I1. applied ≤ committed ≤ last index (L1).
+//	I2. Term, committed and applied never go back.
+//	I3. within one term, a vote once given is never changed or taken back (Raft §5.2).
+//	I4. a leader knows itself as the leader, and nobody else does of himself.
+//	I5. an entry is appended with the current term, so terms never fall along the
 //	    log, and only an entry of the current term is committed by counting
 //	    (Raft §5.4.2).
-//	R6. the index of the last configuration change is at most the last index.
+//	I6. the index of the last configuration change is at most the last index.
 type raft struct {
 	id uint64
 

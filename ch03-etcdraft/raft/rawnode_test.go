@@ -204,11 +204,11 @@ func TestInvariantsAreAsserted(t *testing.T) {
 		spoil func(*raft)
 		text  string
 	}{
-		"R1": {func(r *raft) { r.raftLog.committed = 99 }, "broken invariant R1: applied 2 ≤ committed 99 ≤ last index 2"},
-		"R2": {func(r *raft) { r.Term = 1 }, "broken invariant R2"},
-		"R3": {func(r *raft) { r.Vote = 7 }, "broken invariant R3: vote of term 2 changed from 1 to 7"},
-		"R4": {func(r *raft) { r.lead = 7 }, "broken invariant R4: StateLeader of term 2 believes that 7 leads"},
-		"R6": {func(r *raft) { r.pendingConfIndex = 99 }, "broken invariant R6"},
+		"I1": {func(r *raft) { r.raftLog.committed = 99 }, "broken invariant I1: applied 2 ≤ committed 99 ≤ last index 2"},
+		"I2": {func(r *raft) { r.Term = 1 }, "broken invariant I2"},
+		"I3": {func(r *raft) { r.Vote = 7 }, "broken invariant I3: vote of term 2 changed from 1 to 7"},
+		"I4": {func(r *raft) { r.lead = 7 }, "broken invariant I4: StateLeader of term 2 believes that 7 leads"},
+		"I6": {func(r *raft) { r.pendingConfIndex = 99 }, "broken invariant I6"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := startMember(t).rn.raft
