@@ -139,7 +139,11 @@ func (n *node) check(nodePath string) error {
 		if child == nil {
 			return fmt.Errorf("%s has a child %q without content", n.Path, name)
 		}
-		if err := child.check(path.Join(n.Path, name)); err != nil {
+		childPath := path.Join(n.Path, name)
+		if path.Base(childPath) != name {
+			return fmt.Errorf("%s has a child of the impossible name %q", n.Path, name)
+		}
+		if err := child.check(childPath); err != nil {
 			return err
 		}
 	}

@@ -67,6 +67,7 @@ func TestDamagedStateIsRefused(t *testing.T) {
 		{"a namespace is gone", `"1":{"Path":"/1"`, `"9":{"Path":"/9"`, "namespace /1"},
 		{"a namespace is a file", `"Value":"","Children":{}}}}`, `"Value":"","Children":null}}}`, "namespace /1"},
 		{"a path does not fit", `"Path":"/0/version"`, `"Path":"/0/other"`, "/0/version"},
+		{"a name that is a path", `"1":{"Path":"/1","C`, `"1/2":{"Path":"/1/2","C`, "impossible name"},
 		{"a child is null", `"Children":{"0":`, `"Children":{"2":null,"0":`, "without content"},
 		{"front outside the ring", `"Front":0`, `"Front":1000`, "event queue"},
 		{"back does not fit", `"Back":7`, `"Back":8`, "event queue"},
@@ -115,4 +116,29 @@ func TestACloneStandsStill(t *testing.T) {
 	require.NoError(t, err)
 	_, err = s.Get("/1/dir/b", false)
 	require.NoError(t, err, "nor does the clone change the original")
+}
+
+// FuzzRecovery: whatever the bytes, the store is replaced by one that works, or stays.
+func FuzzRecovery(f *testing.F) {
+	for _, file := range []string{"testdata/members.json", "testdata/requests.json"} {
+		saved, err := os.ReadFile(file)
+		require.NoError(f, err)
+		f.Add(saved)
+	}
+	f.Add([]byte(`{}`))
+	f.Fuzz(func(t *testing.T, state []byte) {
+		s := New("/0", "/1")
+		recovered := s.Recovery(state)
+		index := s.Index()
+		_, err := s.Set("/1/fuzz/a", false, "v", TTLOptionSet{})
+		if err == nil {
+			_, err = s.Delete("/1/fuzz", true, true)
+			require.NoError(t, err)
+			require.Equal(t, index+2, s.Index())
+		}
+		_, _ = s.Get("/", true)
+		saved, err := s.Save()
+		require.NoError(t, err)
+		require.NoError(t, s.Recovery(saved), "recovered before: %v", recovered)
+	})
 }
