@@ -36,6 +36,7 @@ type decoder struct {
 	r            *bufio.Reader
 	lastValidOff int64
 	crc          uint32
+	uint64buf    [lengthFieldBytes]byte
 	buf          []byte // of the record returned last
 	frameOff     int64  // where that record's frame begins
 	head         headSeen
@@ -92,19 +93,20 @@ func (d *decoder) length() (recordBytes int64, err error) {
 	if rest <= 0 {
 		return 0, io.EOF
 	}
-	var field [lengthFieldBytes]byte
 	n := min(rest, lengthFieldBytes)
-	if _, err := io.ReadFull(d.r, field[:n]); err != nil {
+	d.uint64buf = [lengthFieldBytes]byte{}
+	if _, err := io.ReadFull(d.r, d.uint64buf[:n]); err != nil {
 		return 0, d.readError(err)
 	}
-	recordBytes, _, ok := splitLength(binary.LittleEndian.Uint64(field[:]))
+	field := binary.LittleEndian.Uint64(d.uint64buf[:])
+	recordBytes, _, ok := splitLength(field)
 	switch {
-	case field == [lengthFieldBytes]byte{}:
+	case field == 0:
 		return 0, d.zeroToEnd()
 	case n < lengthFieldBytes:
 		return 0, d.damage(errors.New("the file ends within a length field"))
 	case !ok:
-		return 0, d.damage(fmt.Errorf("length field % x is not one", field))
+		return 0, d.damage(fmt.Errorf("%016x is not a length field", field))
 	case recordBytes > rest-lengthFieldBytes:
 		return 0, d.damage(fmt.Errorf("a record of %d bytes, but the file ends after %d", recordBytes, rest-lengthFieldBytes))
 	}
