@@ -22,6 +22,7 @@ func (c *RaftCluster) Recover(onSet func(version.Version)) error {
 		return err
 	}
 	c.mu.Lock()
+	old := c.version
 	c.members, c.removed, c.version = members, removed, v
 	c.mu.Unlock()
 	for _, m := range c.Members() {
@@ -30,7 +31,7 @@ func (c *RaftCluster) Recover(onSet func(version.Version)) error {
 	if v == nil {
 		return nil
 	}
-	reportVersion(nil, v)
+	reportVersion(old, v)
 	c.lg.Info("recovered cluster version", "version", v)
 	return announce(*v, onSet)
 }
