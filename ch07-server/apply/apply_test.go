@@ -211,6 +211,8 @@ func TestAnEntryThatCannotBeExecutedIsNeverSkipped(t *testing.T) {
 	require.Zero(t, m.kv.ConsistentIndex())
 
 	require.True(t, Supported(&pb.InternalRaftRequest{Header: &pb.RequestHeader{ID: 1}}), "nothing to do is supported")
+	require.True(t, Supported(&pb.InternalRaftRequest{Alarm: &pb.AlarmRequest{Action: pb.AlarmRequest_GET}}), "a question changes nothing")
+	require.False(t, Supported(&pb.InternalRaftRequest{Alarm: &pb.AlarmRequest{Action: pb.AlarmRequest_ACTIVATE}}))
 	require.True(t, SupportedV2(&pb.Request{Method: "PUT", Path: "/0/members/8e9e05c52164694d/attributes"}))
 	require.True(t, SupportedV2(&pb.Request{Method: "PUT", Path: "/0/version"}))
 	require.False(t, SupportedV2(&pb.Request{Method: "PUT", Path: "/1/foo"}))

@@ -50,12 +50,21 @@ func NewApplierV3(kv mvcc.KV) ApplierV3 { return &applierV3backend{kv: kv} }
 
 // Supported tells whether Apply can execute r.
 func Supported(r *pb.InternalRaftRequest) bool {
-	return r.Put != nil || r.Range != nil || r.DeleteRange != nil || r.Txn != nil || r.Compaction != nil || isEmpty(r)
+	return r.Put != nil || r.Range != nil || r.DeleteRange != nil || r.Txn != nil || r.Compaction != nil || changesNothing(r)
 }
 
-// isEmpty reports a request without a body: it carries at most an ID.
-func isEmpty(r *pb.InternalRaftRequest) bool {
-	rest := pb.InternalRaftRequest{ID: r.ID, Header: r.Header}
+// changesNothing reports a request without a body, and the questions that etcd
+// 3.4 sends through the log: they change no state, and whoever asked is gone
+// when a log is replayed.
+func changesNothing(r *pb.InternalRaftRequest) bool {
+	rest := pb.InternalRaftRequest{
+		ID: r.ID, Header: r.Header,
+		AuthUserGet: r.AuthUserGet, AuthUserList: r.AuthUserList,
+		AuthRoleGet: r.AuthRoleGet, AuthRoleList: r.AuthRoleList,
+	}
+	if r.Alarm.GetAction() == pb.AlarmRequest_GET {
+		rest.Alarm = r.Alarm
+	}
 	return r.EqualVT(&rest)
 }
 
@@ -73,7 +82,7 @@ func (a *applierV3backend) Apply(index uint64, r *pb.InternalRaftRequest) (res R
 		resp, physc, err := a.Compaction(index, r.Compaction)
 		res = result(resp, err)
 		res.Physc = physc
-	case isEmpty(r):
+	case changesNothing(r):
 	default:
 		return Result{Err: fmt.Errorf("%w (raft index %d)", ErrUnsupported, index)}
 	}

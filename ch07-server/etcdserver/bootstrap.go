@@ -37,6 +37,7 @@ type bootstrapped struct {
 	raftStorage *raft.MemoryStorage
 	node        raft.Node
 	progress    etcdProgress
+	commit      uint64 // raft's commit index at the start
 }
 
 // NewServer opens the data directory, or makes a new one, and returns the
@@ -143,9 +144,7 @@ func (b *bootstrapped) create(cfg *ServerConfig) error {
 		return fmt.Errorf("cannot create the write-ahead log: %w", err)
 	}
 	b.storage = newStorage(cfg, w)
-	if err := b.openCluster(cfg, planned.ID()); err != nil {
-		return err
-	}
+	b.openCluster(cfg, planned.ID())
 	return b.startFirst(cfg, planned)
 }
 
@@ -163,6 +162,7 @@ func (b *bootstrapped) startFirst(cfg *ServerConfig, planned *membership.RaftClu
 	}
 	b.raftStorage = raft.NewMemoryStorage()
 	b.node = raft.StartNode(raftConfig(cfg, b.id, b.raftStorage), peers)
+	b.commit = uint64(len(peers)) // one conf change each
 	cfg.logger().Info("starting a new member", "local-member-id", b.id.String(), "cluster-id", planned.ID().String())
 	return nil
 }
@@ -186,7 +186,7 @@ func (b *bootstrapped) restart(cfg *ServerConfig) error {
 	if err := checkComplete(cfg, l, sn, b.be.ConsistentIndex()); err != nil {
 		return err
 	}
-	if err := checkSupported(l, b.be); err != nil {
+	if err := checkSupported(l, sn, b.be); err != nil {
 		return fmt.Errorf("data directory %s: %w", cfg.DataDir, err)
 	}
 	if sn != nil {
@@ -194,8 +194,9 @@ func (b *bootstrapped) restart(cfg *ServerConfig) error {
 			return fmt.Errorf("recover the v2 tree from snapshot %d: %w", sn.Metadata.Index, err)
 		}
 	}
-	if err := b.openCluster(cfg, ids.ID(l.metadata.ClusterID)); err != nil {
-		return err
+	b.openCluster(cfg, ids.ID(l.metadata.ClusterID))
+	if err := b.cluster.Recover(nil); err != nil {
+		return fmt.Errorf("data directory %s: %w", cfg.DataDir, err)
 	}
 	return b.startAgain(cfg, l, sn)
 }
@@ -233,23 +234,19 @@ func (b *bootstrapped) startAgain(cfg *ServerConfig, l *openedLog, sn *raftpb.Sn
 		return err
 	}
 	b.node = raft.RestartNode(raftConfig(cfg, b.id, b.raftStorage))
+	b.commit = l.state.Commit
 	cfg.logger().Info("restarting local member",
 		"local-member-id", b.id.String(), "cluster-id", b.cluster.ID().String(),
 		"commit-index", l.state.Commit, "snapshot-index", b.progress.snapi)
 	return nil
 }
 
-// openCluster puts the membership on top of the stores that keep it. A cluster
-// version that this server does not understand is an error.
-func (b *bootstrapped) openCluster(cfg *ServerConfig, cid ids.ID) error {
+// openCluster puts the membership on top of the stores that keep it.
+func (b *bootstrapped) openCluster(cfg *ServerConfig, cid ids.ID) {
 	b.cluster = membership.NewCluster(cfg.logger(), cfg.InitialClusterToken)
 	b.cluster.SetID(b.id, cid)
 	b.cluster.SetStore(b.v2store)
 	b.cluster.SetBackend(b.be)
-	if err := b.cluster.Recover(nil); err != nil {
-		return fmt.Errorf("data directory %s: %w", cfg.DataDir, err)
-	}
-	return nil
 }
 
 func newStorage(cfg *ServerConfig, w *wal.WAL) *storage {

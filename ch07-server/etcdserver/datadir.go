@@ -34,29 +34,58 @@ func checkComplete(cfg *ServerConfig, l *openedLog, sn *raftpb.Snapshot, consist
 
 // checkSupported refuses a data directory that holds what this build would
 // have to ignore: ignoring it would change what the other data means.
-func checkSupported(l *openedLog, be backend.Backend) error {
+func checkSupported(l *openedLog, sn *raftpb.Snapshot, be backend.Backend) error {
 	found, err := unsupportedState(be)
 	if err != nil {
 		return err
 	}
-	if found != "" {
-		return fmt.Errorf("the database holds %s, which this build cannot serve; use etcd 3.4 for it", found)
+	if found == "" && sn != nil && !soleVoter(sn.Metadata.ConfState, l.metadata.NodeID) {
+		found = "a cluster of several members"
 	}
-	for i := range l.entries {
-		e := &l.entries[i]
-		if e.Type != raftpb.EntryNormal || len(e.Data) == 0 {
-			continue
-		}
-		r, v2, err := pb.DecodeRaftEntry(e.Data)
+	for i := 0; i < len(l.entries) && found == ""; i++ {
+		found, err = unsupportedEntry(&l.entries[i], l.metadata.NodeID, be.ConsistentIndex())
 		if err != nil {
-			return fmt.Errorf("raft entry %d: %w", e.Index, err)
+			return fmt.Errorf("raft entry %d: %w", l.entries[i].Index, err)
 		}
-		if v2 != nil && apply.SupportedV2(v2) || r != nil && (e.Index <= be.ConsistentIndex() || apply.Supported(r)) {
-			continue
-		}
-		return fmt.Errorf("raft entry %d holds a request that this build cannot execute; use etcd 3.4 for it", e.Index)
+	}
+	if found != "" {
+		return fmt.Errorf("it holds %s, which this server cannot serve yet: use etcd 3.4 for it", found)
 	}
 	return nil
+}
+
+func soleVoter(cs raftpb.ConfState, id uint64) bool {
+	return len(cs.Voters) == 1 && cs.Voters[0] == id && len(cs.Learners) == 0 && len(cs.VotersOutgoing) == 0
+}
+
+// unsupportedEntry names what e asks for, if that cannot be executed. Entries
+// of the v3 API up to the consistent index lie in the database already.
+func unsupportedEntry(e *raftpb.Entry, self, consistentIndex uint64) (string, error) {
+	switch {
+	case e.Type == raftpb.EntryConfChange:
+		var cc raftpb.ConfChange
+		if err := cc.Unmarshal(e.Data); err != nil {
+			return "", err
+		}
+		if cc.NodeID != self || cc.Type == raftpb.ConfChangeRemoveNode {
+			return "a cluster of several members", nil
+		}
+		return "", nil
+	case e.Type != raftpb.EntryNormal:
+		return "a change to a joint configuration", nil
+	case len(e.Data) == 0:
+		return "", nil
+	}
+	r, v2, err := pb.DecodeRaftEntry(e.Data)
+	switch {
+	case err != nil:
+		return "", err
+	case v2 != nil && !apply.SupportedV2(v2):
+		return fmt.Sprintf("a v2 request (%s %s, raft entry %d)", v2.Method, v2.Path, e.Index), nil
+	case v2 == nil && e.Index > consistentIndex && !apply.Supported(r):
+		return fmt.Sprintf("a request about leases, alarms or users (raft entry %d)", e.Index), nil
+	}
+	return "", nil
 }
 
 // unsupportedState names what lies in the database and is not served yet; ""

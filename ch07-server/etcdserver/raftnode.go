@@ -1,6 +1,7 @@
 package etcdserver
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -18,7 +19,8 @@ import (
 //     one voter raft commits an entry the moment it is appended, so this is
 //     all that stands between a client's "OK" and a crash (test S2).
 //  2. Ready, save, apply, Advance happen in this order and by one goroutine;
-//     apply itself runs beside the next Ready.
+//     apply itself runs beside the next Ready, except that Advance comes AFTER
+//     a conf change was applied: raft may not campaign between.
 //  3. After a failed save nothing is handed on any more.
 type raftNode struct {
 	raft.Node
@@ -41,6 +43,7 @@ type readyHandler interface {
 	updateLeadership(lead uint64, isLeader bool)
 	updateCommittedIndex(index uint64)
 	enqueueApply(entries []raftpb.Entry)
+	waitApplied(index uint64) error
 	fail(err error)
 }
 
@@ -64,7 +67,9 @@ func (r *raftNode) run(h readyHandler) {
 		case <-ticker.C:
 			r.Tick()
 		case rd := <-r.Ready():
-			if err := r.handle(rd, h); err != nil {
+			if err := r.handle(rd, h); errors.Is(err, ErrStopped) {
+				return
+			} else if err != nil {
 				h.fail(err)
 				return
 			}
@@ -95,9 +100,20 @@ func (r *raftNode) handle(rd raft.Ready, h readyHandler) error {
 	if err := r.raftStorage.Append(rd.Entries); err != nil {
 		return err
 	}
-	if n := len(rd.CommittedEntries); n > 0 {
-		h.updateCommittedIndex(rd.CommittedEntries[n-1].Index)
-		h.enqueueApply(rd.CommittedEntries)
+	return handOn(rd.CommittedEntries, h)
+}
+
+// handOn gives committed entries to apply, and waits for conf changes.
+func handOn(committed []raftpb.Entry, h readyHandler) error {
+	if len(committed) == 0 {
+		return nil
+	}
+	h.updateCommittedIndex(committed[len(committed)-1].Index)
+	h.enqueueApply(committed)
+	for i := len(committed) - 1; i >= 0; i-- {
+		if committed[i].Type != raftpb.EntryNormal {
+			return h.waitApplied(committed[i].Index)
+		}
 	}
 	return nil
 }

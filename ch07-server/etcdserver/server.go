@@ -46,6 +46,7 @@ type EtcdServer struct {
 	committedIndex atomic.Uint64
 	snapshotting   atomic.Bool
 	progress       etcdProgress // where apply starts
+	startCommit    uint64       // raft's commit index at the start
 
 	reqIDGen  *ids.Generator
 	w         *waiters
@@ -82,7 +83,7 @@ func newEtcdServer(cfg ServerConfig, b *bootstrapped) *EtcdServer {
 		attributes: membership.Attributes{Name: cfg.Name, ClientURLs: cfg.ClientURLs},
 		applyq:     newApplyQueue(),
 		v2store:    b.v2store, kv: b.kv, be: b.be,
-		progress:   b.progress,
+		progress: b.progress, startCommit: b.commit,
 		reqIDGen:   ids.NewGenerator(uint16(b.id), time.Now()),
 		w:          newWaiters(),
 		readWanted: make(chan struct{}, 1),
@@ -130,9 +131,12 @@ func (s *EtcdServer) goAttach(f func()) {
 
 // campaignAlone makes the only voter of a cluster its leader without waiting
 // for an election timeout: there is nobody it could disturb. Raft refuses as
-// long as conf changes wait to be applied, so it is asked again until it
-// agrees.
+// long as committed conf changes wait to be applied, so those come first; it
+// is asked again in case it has not heard yet that they are.
 func (s *EtcdServer) campaignAlone() {
+	if err := s.waitApplied(s.startCommit); err != nil {
+		return
+	}
 	for s.Leader() == 0 {
 		changed := s.leaderChangedNotify()
 		if err := s.r.Campaign(s.ctx); err != nil {
@@ -140,7 +144,7 @@ func (s *EtcdServer) campaignAlone() {
 		}
 		select {
 		case <-changed:
-		case <-time.After(s.Cfg.tick() / 20):
+		case <-time.After(s.Cfg.tick()):
 		case <-s.stopping:
 			return
 		}
