@@ -15,9 +15,10 @@ import (
 )
 
 var (
-	serverFlag = flag.String("server", "", "judge this server binary instead of building final/cmd/etcd")
-	killRounds = flag.Int("kill.rounds", 3, "how often the crash test kills the server")
-	killSeed   = flag.Uint64("kill.seed", 1, "draws the moments of the crash test's kills")
+	serverFlag      = flag.String("server", "", "judge this server binary instead of building final/cmd/etcd")
+	showTranscripts = flag.Bool("transcripts", false, "show what the reference answers (with -v)")
+	killRounds      = flag.Int("kill.rounds", 3, "how often the crash test kills the server")
+	killSeed        = flag.Uint64("kill.seed", 1, "draws the moments of the crash test's kills")
 )
 
 // requireReference in the environment turns skips into failures (CI sets it).

@@ -40,7 +40,7 @@ func play(t *testing.T, s Scenario, debian, own string, reasons map[string]strin
 	var mine played
 	mine.transcript, mine.log, mine.err = Run(s, own, t.TempDir())
 	theirs := <-results
-	if testing.Verbose() {
+	if *showTranscripts {
 		t.Logf("transcript of the reference:\n%s", theirs.transcript)
 	}
 	var complaints []string
