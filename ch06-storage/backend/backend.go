@@ -181,19 +181,18 @@ func (b *backend) ConcurrentReadTx() ReadTx {
 	return tx
 }
 
-// beginView gives readers a new view of the last commit, with empty buffers, and
-// returns the one before. The caller holds the batch lock, or nobody else knows b yet.
-func (b *backend) beginView() (old *boltView) {
+// beginView gives readers a view of the last commit, with empty buffers. The caller holds
+// mu, or nobody else knows b yet, and has released the view before.
+//
+// It is called AFTER the next write transaction was begun: when that begins, bbolt takes
+// back the pages that no reader can need any more, and as yet there is no new reader.
+func (b *backend) beginView() {
 	tx, err := b.db.Begin(false)
 	if err != nil {
 		panic(fmt.Sprintf("backend: cannot begin a read transaction on %s: %v", b.cfg.Path, err))
 	}
-	view := newBoltView(tx)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	old, b.view = b.view, view
+	b.view = newBoltView(tx)
 	b.published = [numBuckets]bucketBuffer{}
-	return old
 }
 
 // publish shows the writer's buffer to readers who come from now on.
@@ -203,33 +202,21 @@ func (b *backend) publish() {
 	b.mu.Unlock()
 }
 
-// makeRoomForCommit decides whether readers may stay while the batch is committed, and
-// returns what is to be done after the commit. bbolt moves its memory map when the file
-// outgrows it, and waits for all read transactions first; a view that stays open would
-// be waited for for ever. As long as the reserved address space surely suffices, the
-// old view stays until the new one is there, and no reader ever waits.
-func (b *backend) makeRoomForCommit(newBytes int64, changes int) (resume func()) {
+// mapMayMove tells whether committing the batch may make the file outgrow its address
+// space. bbolt then moves its memory map, and waits for all read transactions first; a
+// view that stays open would be waited for for ever. As long as the space surely
+// suffices, readers go on during a commit and none ever waits.
+func (b *backend) mapMayMove(newBytes int64, changes int) bool {
 	growth := maxGrowth(b.SizeInUse(), newBytes, changes, b.db.Info().PageSize)
-	if b.Size() <= initialMmap(b.cfg)-growth {
-		return func() { b.beginView().release() }
-	}
-	return b.excludeReaders()
+	return b.Size() > initialMmap(b.cfg)-growth
 }
 
-// excludeReaders waits until nobody reads and keeps readers out until resume is called.
-func (b *backend) excludeReaders() (resume func()) {
+// excludeReaders takes mu, which keeps new readers out, and ends the view when the last
+// reader has left. The caller begins the next view and unlocks mu.
+func (b *backend) excludeReaders() {
 	b.mu.Lock()
 	b.view.release()
 	<-b.view.closed
-	return func() {
-		tx, err := b.db.Begin(false)
-		if err != nil {
-			panic(fmt.Sprintf("backend: cannot begin a read transaction on %s: %v", b.cfg.Path, err))
-		}
-		b.view = newBoltView(tx)
-		b.published = [numBuckets]bucketBuffer{}
-		b.mu.Unlock()
-	}
 }
 
 // scheduleCommit wakes the committing goroutine, which waits for the batch interval.

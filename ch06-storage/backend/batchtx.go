@@ -104,18 +104,26 @@ func (t *batchTx) unsafeCommit(stop bool) {
 		t.indexDirty = false
 	}
 	b := t.backend
-	resume := b.makeRoomForCommit(t.bytes, t.pending)
+	mapMayMove := b.mapMayMove(t.bytes, t.pending)
+	if mapMayMove {
+		b.excludeReaders()
+	}
 	start := time.Now()
 	if err := t.tx.Commit(); err != nil {
 		panic(fmt.Sprintf("backend: commit of %d changes (%d bytes) to %s failed: %v", t.pending, t.bytes, b.cfg.Path, err))
 	}
 	observeCommit(t.tx.Stats(), time.Since(start))
+	if !mapMayMove {
+		b.mu.Lock()
+		b.view.release()
+	}
 	t.tx = nil
 	t.buf.reset()
-	resume()
 	if !stop {
 		t.begin()
 	}
+	b.beginView()
+	b.mu.Unlock()
 	b.recordSizes(t.tx)
 }
 

@@ -37,10 +37,11 @@ func (b *backend) Defrag() error {
 	}
 	before := b.Size()
 	b.batch.unsafeCommit(true)
-	resume := b.excludeReaders()
+	b.excludeReaders()
 	err := b.defragStopped()
-	resume()
 	b.batch.begin()
+	b.beginView()
+	b.mu.Unlock()
 	b.recordSizes(b.batch.tx)
 	if err != nil {
 		return fmt.Errorf("backend: defragmentation of %s failed, the file is unchanged: %w", b.cfg.Path, err)

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"bytes"
+	"sync"
 	"sync/atomic"
 
 	bolt "go.etcd.io/bbolt"
@@ -34,6 +35,7 @@ type ReadTx interface {
 type boltView struct {
 	tx      *bolt.Tx
 	buckets [numBuckets]*bolt.Bucket // nil if not there at the time
+	cursors [numBuckets]sync.Pool    // *bolt.Cursor that nobody uses at the moment
 	refs    atomic.Int64
 	closed  chan struct{}
 }
@@ -78,6 +80,11 @@ func (t *concurrentReadTx) Lock() {
 
 func (t *concurrentReadTx) Unlock() {
 	view := t.view
+	for bucket, c := range t.cursors {
+		if c != nil {
+			view.cursors[bucket].Put(c)
+		}
+	}
 	*t = concurrentReadTx{backend: t.backend}
 	view.release()
 }
@@ -85,7 +92,11 @@ func (t *concurrentReadTx) Unlock() {
 // cursor returns a cursor into the committed part of the bucket, nil if that is empty.
 func (t *concurrentReadTx) cursor(bucket Bucket) *bolt.Cursor {
 	if t.cursors[bucket] == nil && t.view.buckets[bucket] != nil {
-		t.cursors[bucket] = t.view.buckets[bucket].Cursor()
+		if c, ok := t.view.cursors[bucket].Get().(*bolt.Cursor); ok {
+			t.cursors[bucket] = c
+		} else {
+			t.cursors[bucket] = t.view.buckets[bucket].Cursor()
+		}
 	}
 	return t.cursors[bucket]
 }

@@ -31,7 +31,8 @@ func (s *Store) Hash() (sum uint32, rev int64, err error) {
 func (s *Store) HashByRev(rev int64) (sum uint32, currentRev, compactRev int64, err error) {
 	start := time.Now()
 	defer func() { hashRevSeconds.Observe(time.Since(start).Seconds()) }()
-	txn := s.read()
+	txn := s.newReadTxn()
+	txn.begin()
 	defer txn.End()
 	switch {
 	case rev > 0 && rev <= txn.firstRev:

@@ -123,6 +123,12 @@ func (x *treeIndex) removeIfEmpty(ki *keyIndex) {
 }
 
 func (x *treeIndex) live(iv interval.Interval, at, limit int64) (revs []Revision, total int64) {
+	if iv.IsPoint() {
+		if rev, ok := x.liveRevision(iv.Begin(), at); ok {
+			return []Revision{rev}, 1
+		}
+		return nil, 0
+	}
 	x.visit(iv, func(ki *keyIndex) bool {
 		if rev, ok := ki.live(at); ok {
 			if total++; limit <= 0 || total <= limit {
@@ -163,14 +169,18 @@ func (x *treeIndex) anyLive(at int64) (found bool) {
 }
 
 func (x *treeIndex) isLive(key []byte, rev Revision, at int64) bool {
+	found, ok := x.liveRevision(key, at)
+	return ok && found == rev
+}
+
+// liveRevision is live for one key.
+func (x *treeIndex) liveRevision(key []byte, at int64) (Revision, bool) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	ki := x.of(key)
-	if ki == nil {
-		return false
+	if ki := x.of(key); ki != nil {
+		return ki.live(at)
 	}
-	found, ok := ki.live(at)
-	return ok && found == rev
+	return Revision{}, false
 }
 
 func (x *treeIndex) needs(key []byte, rev Revision, compactRev int64) bool {

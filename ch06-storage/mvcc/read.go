@@ -35,7 +35,8 @@ func (r *readers) seal() {
 // hidden by the index. A read that needs no record, as a count, never pins one.
 type storeTxnRead struct {
 	s        *Store
-	tx       backend.ReadTx // nil until the first record is read
+	tx       backend.ReadTx
+	pinned   bool // tx is locked: not before the first record is read
 	firstRev int64
 	rev      int64
 	readers  *readers // nil once ended
@@ -44,13 +45,30 @@ type storeTxnRead struct {
 }
 
 // Read begins a read transaction at the current revision.
-func (s *Store) Read() TxnRead { return s.read() }
+func (s *Store) Read() TxnRead {
+	t := s.newReadTxn()
+	t.begin()
+	return t
+}
 
-func (s *Store) read() *storeTxnRead {
+// Range reads in a transaction of its own. Nobody else ever sees it, so it can be used
+// again.
+func (s *Store) Range(iv interval.Interval, ro RangeOptions) (RangeResult, error) {
+	t := s.idleReads.Get().(*storeTxnRead)
+	defer s.idleReads.Put(t)
+	t.begin()
+	defer t.End()
+	return t.Range(iv, ro)
+}
+
+func (s *Store) newReadTxn() *storeTxnRead { return &storeTxnRead{s: s, tx: s.b.ReadTx()} }
+
+func (t *storeTxnRead) begin() {
+	s := t.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.readers.open++
-	return &storeTxnRead{s: s, firstRev: s.compactRev, rev: s.currentRev, readers: s.readers}
+	t.firstRev, t.rev, t.readers = s.compactRev, s.currentRev, s.readers
 }
 
 func (t *storeTxnRead) FirstRev() int64 { return t.firstRev }
@@ -61,14 +79,14 @@ func (t *storeTxnRead) End() {
 	if t.readers == nil {
 		return
 	}
-	if t.tx != nil {
+	if t.pinned {
 		t.tx.Unlock()
 	}
 	t.s.mu.Lock()
 	t.readers.end()
 	t.s.mu.Unlock()
-	t.readers = nil
 	countOps(t.ranges, 0, 0)
+	t.pinned, t.readers, t.ranges = false, nil, 0
 }
 
 func (t *storeTxnRead) Range(iv interval.Interval, ro RangeOptions) (RangeResult, error) {
@@ -78,8 +96,9 @@ func (t *storeTxnRead) Range(iv interval.Interval, ro RangeOptions) (RangeResult
 
 // pin begins the backend transaction if that has not been done.
 func (t *storeTxnRead) pin() backend.ReadTx {
-	if t.tx == nil {
-		t.tx = t.s.b.ConcurrentReadTx()
+	if !t.pinned {
+		t.tx.Lock()
+		t.pinned = true
 	}
 	return t.tx
 }

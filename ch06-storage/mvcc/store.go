@@ -8,7 +8,6 @@ import (
 
 	"insideetcd/ch01-intro/api/mvccpb"
 	"insideetcd/ch06-storage/backend"
-	"insideetcd/ch06-storage/interval"
 )
 
 const (
@@ -59,6 +58,8 @@ type Store struct {
 	readers    *readers        // those who began since the last compaction
 	compacted  <-chan struct{} // closed when all compactions begun so far are done
 
+	idleReads sync.Pool // *storeTxnRead, for Store.Range
+
 	stop chan struct{}
 	jobs sync.WaitGroup
 }
@@ -82,6 +83,7 @@ func Open(lg *slog.Logger, b backend.Backend, cfg Config) (*Store, error) {
 		currentRev: firstRevision, compactRev: noRevision,
 		readers: newReaders(), compacted: done, stop: make(chan struct{}),
 	}
+	s.idleReads.New = func() any { return s.newReadTxn() }
 	tx := b.BatchTx()
 	tx.Lock()
 	tx.UnsafeCreateBucket(backend.BucketKey)
@@ -166,13 +168,6 @@ func (s *Store) Rev() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.currentRev
-}
-
-// Range reads in a transaction of its own.
-func (s *Store) Range(iv interval.Interval, ro RangeOptions) (RangeResult, error) {
-	txn := s.Read()
-	defer txn.End()
-	return txn.Range(iv, ro)
 }
 
 // Generations returns the lives of a key, oldest first, as far as they are not compacted:
