@@ -42,6 +42,9 @@ func TestDataDirectoryGoesBackAndForth(t *testing.T) {
 					left = portrait(t, s)
 					end(t, s)
 					s.Close()
+					snapshots, err := filepath.Glob(filepath.Join(dir, "member", "snap", "*.snap"))
+					require.NoError(t, err)
+					require.NotEmpty(t, snapshots, "ten entries make a snapshot")
 				}
 			})
 		}
@@ -83,6 +86,80 @@ func TestDataDirectoryWithManySegments(t *testing.T) {
 			require.Greater(t, put(t, back, "new", "put"), revision)
 		})
 	}
+}
+
+// TestDataDirectoryWithoutTombstones: 3.4 removes even the newest record when
+// it is a tombstone at the compacted revision. The revision then stands only in
+// the marks of the compaction (REGRESSIONS S6).
+func TestDataDirectoryWithoutTombstones(t *testing.T) {
+	debian, own := reference(t), ours(t)
+	dir := filepath.Join(t.TempDir(), "data")
+	s := open(t, debian, dir, exchangeOptions)
+	for i := range 5 {
+		put(t, s, fmt.Sprint("k", i), "gone soon")
+	}
+	deleted := call(t, s, func(ctx context.Context) (*pb.DeleteRangeResponse, error) {
+		return stub.NewKVClient(s.Conn).DeleteRange(ctx, &pb.DeleteRangeRequest{Key: []byte{0}, RangeEnd: []byte{0}})
+	})
+	revision := deleted.Header.Revision
+	call(t, s, func(ctx context.Context) (*pb.CompactionResponse, error) {
+		return stub.NewKVClient(s.Conn).Compact(ctx, &pb.CompactionRequest{Revision: revision, Physical: true})
+	})
+	stop(t, s)
+
+	s = open(t, own, dir, exchangeOptions)
+	kvs, found := readAll(t, s)
+	require.Empty(t, kvs)
+	require.Equal(t, revision, found, "the revision went back")
+	require.Equal(t, revision+1, put(t, s, "next", "1"))
+	s.Kill()
+	s = open(t, debian, dir, exchangeOptions)
+	require.Equal(t, revision+2, put(t, s, "next", "2"))
+}
+
+// TestDataDirectoriesBeyondThisServer: what this server cannot serve yet it
+// does not open either, says what it found, and leaves it to Debian's etcd.
+func TestDataDirectoriesBeyondThisServer(t *testing.T) {
+	debian, own := reference(t), ours(t)
+	rows := []struct {
+		name  string
+		flags []string
+		calls []string // command lines of etcdctl
+		want  string
+	}{
+		{"leases", nil, []string{"lease grant 6000"}, "lease"},
+		{"authentication", nil, []string{"user add root:x", "user grant-role root root", "auth enable"}, "auth"},
+		{"v2 keys", []string{"--enable-v2"}, []string{"ETCDCTL_API=2 --no-sync set /a b"}, "v2"},
+		{"two members", nil, []string{"member add second --peer-urls=http://127.0.0.1:1"}, "member"},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(t.TempDir(), "data")
+			s := open(t, debian, dir, Options{FixedIdentity: true, Flags: row.flags})
+			for _, line := range row.calls {
+				etcdctl(t, s, line)
+			}
+			stop(t, s)
+			before := fingerprint(t, filepath.Join(dir, "member", "wal"))
+			refuses(t, own, serverArgs(dir), dir, row.want)
+			require.Equal(t, before, fingerprint(t, filepath.Join(dir, "member", "wal")))
+		})
+	}
+}
+
+// etcdctl runs one command line, "NAME=VALUE" words before it are settings.
+func etcdctl(t *testing.T, s *Server, line string) string {
+	t.Helper()
+	settings, words := []string{"ETCDCTL_API=3"}, strings.Fields(line)
+	for strings.Contains(words[0], "=") {
+		settings, words = append(settings, words[0]), words[1:]
+	}
+	cmd := exec.Command("etcdctl", append([]string{"--endpoints", "http://" + s.ClientAddr}, words...)...)
+	cmd.Env = append(cleanEnv(), settings...)
+	out, err := cmd.CombinedOutput()
+	require.NoErrorf(t, err, "etcdctl %s: %s", line, out)
+	return string(out)
 }
 
 // open starts binary on dir.
@@ -173,8 +250,6 @@ func portrait(t *testing.T, s *Server) string {
 	for _, m := range members.Members {
 		b.WriteString(strings.Join(fieldsOf(m.ProtoReflect()), " ") + "\n")
 	}
-	out, err := exec.Command("etcdctl", "--endpoints", s.ClientAddr, "endpoint", "hashkv").Output()
-	require.NoError(t, err, "etcdctl endpoint hashkv")
-	fmt.Fprintf(&b, "etcdctl endpoint hashkv: %s", strings.TrimPrefix(string(out), s.ClientAddr))
+	fmt.Fprintf(&b, "etcdctl endpoint hashkv: %s", s.Mask(true).Apply(etcdctl(t, s, "endpoint hashkv")))
 	return b.String()
 }
