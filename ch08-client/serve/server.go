@@ -10,17 +10,16 @@ import (
 	"sync"
 	"time"
 
-	"github.com/soheilhy/cmux"
 	"google.golang.org/grpc"
 )
 
 const (
-	// sniffTimeout is how long a client may take to send the bytes that tell what it speaks.
-	sniffTimeout = 5 * time.Second
 	// headerTimeout is how long an HTTP client may take to send the head of a request. There
 	// is no timeout for whole requests: peers stream.
 	headerTimeout = 5 * time.Second
 	idleTimeout   = 2 * time.Minute
+	// httpDrainTimeout is how long an HTTP request in flight may take when the server stops.
+	httpDrainTimeout = 500 * time.Millisecond
 )
 
 // Server serves listeners until Stop. Listeners may be added while it runs.
@@ -33,9 +32,10 @@ type Server struct {
 	errc chan error // the first failure of a listener
 	wg   sync.WaitGroup
 
-	mu        sync.Mutex
-	stopping  bool
-	listeners []net.Listener
+	mu           sync.Mutex
+	stopping     bool
+	listeners    []net.Listener
+	closeClients []func()
 }
 
 // New returns a Server that answers on client listeners with g and clientHTTP, and on
@@ -64,26 +64,21 @@ func httpServer(lg *slog.Logger, h http.Handler) *http.Server {
 
 // ServeClients serves gRPC and HTTP on l. It returns at once.
 func (s *Server) ServeClients(l net.Listener) {
-	mux := cmux.New(l)
-	mux.SetReadTimeout(sniffTimeout)
-	mux.HandleError(func(err error) bool {
-		s.lg.Debug("a client connection could not be understood", "error", err)
-		return true // it concerns one connection; go on accepting
-	})
-	grpcL, httpL := mux.Match(cmux.HTTP2()), mux.Match(cmux.Any())
-	s.serve(l,
-		func() error { return s.grpc.Serve(grpcL) },
-		func() error { return s.client.Serve(httpL) },
-		mux.Serve)
+	split := newSplitter(l)
+	s.serve(l, split.close,
+		func() error { return s.grpc.Serve(split.h2) },
+		func() error { return s.client.Serve(split.h1) },
+		split.serve)
 }
 
 // ServePeers serves the peers' HTTP on l. It returns at once.
 func (s *Server) ServePeers(l net.Listener) {
-	s.serve(l, func() error { return s.peer.Serve(l) })
+	s.serve(l, nil, func() error { return s.peer.Serve(l) })
 }
 
-// serve runs loops, each in its goroutine, on connections of l.
-func (s *Server) serve(l net.Listener, loops ...func() error) {
+// serve runs loops, each in its goroutine, on connections of l. closeClients is what
+// StopClients calls first.
+func (s *Server) serve(l net.Listener, closeClients func(), loops ...func() error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopping {
@@ -91,6 +86,9 @@ func (s *Server) serve(l net.Listener, loops ...func() error) {
 		return
 	}
 	s.listeners = append(s.listeners, l)
+	if closeClients != nil {
+		s.closeClients = append(s.closeClients, closeClients)
+	}
 	s.wg.Add(len(loops))
 	for _, loop := range loops {
 		go func() {
@@ -118,7 +116,8 @@ func (s *Server) Err() <-chan error { return s.errc }
 
 // StopClients stops serving clients: no new connections, then calls in flight may
 // finish until ctx ends, then the rest is cut off. Watches and other streams do not
-// finish by themselves; their server ends them when it stops.
+// finish by themselves; their server ends them when it stops. HTTP gets less time: its
+// requests are short, and a connection on which half a request stands never finishes.
 func (s *Server) StopClients(ctx context.Context) {
 	s.beginStop()
 	graceful := make(chan struct{})
@@ -126,14 +125,16 @@ func (s *Server) StopClients(ctx context.Context) {
 		defer close(graceful)
 		s.grpc.GracefulStop()
 	}()
-	_ = s.client.Shutdown(ctx) // an error says that ctx ended; Close below is the answer
+	short, cancel := context.WithTimeout(ctx, httpDrainTimeout)
+	defer cancel()
+	_ = s.client.Shutdown(short) // an error says that time is over; Close is the answer
+	_ = s.client.Close()
 	select {
 	case <-graceful:
 	case <-ctx.Done():
 		s.grpc.Stop()
 		<-graceful
 	}
-	_ = s.client.Close()
 }
 
 // Stop cuts off what is left, peers included, and waits for all goroutines of s.
@@ -151,8 +152,13 @@ func (s *Server) Stop() {
 	s.wg.Wait()
 }
 
+// beginStop ends accepting from clients.
 func (s *Server) beginStop() {
 	s.mu.Lock()
 	s.stopping = true
+	closers := s.closeClients
 	s.mu.Unlock()
+	for _, closeListener := range closers {
+		closeListener()
+	}
 }

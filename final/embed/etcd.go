@@ -88,15 +88,15 @@ func (e *Etcd) openMember() (*etcdserver.EtcdServer, error) {
 			return nil, err
 		}
 	}
-	e.cfg.logger().Info("starting etcd", "version", version.Compatible, "inside-etcd", version.Own,
-		"name", sc.Name, "data-dir", sc.DataDir,
-		"listen-peer-urls", urlStrings(e.cfg.LPUrls), "listen-client-urls", urlStrings(e.cfg.LCUrls))
 	return etcdserver.NewServer(sc)
 }
 
 // start runs the member, answers peers at once and clients as soon as the member is ready.
 func (e *Etcd) start() {
 	lg := e.cfg.logger()
+	lg.Info("starting etcd", "version", version.Compatible, "inside-etcd", version.Own,
+		"name", e.cfg.Name, "data-dir", e.cfg.dataDir(),
+		"listen-peer-urls", urlStrings(e.cfg.LPUrls), "listen-client-urls", urlStrings(e.cfg.LCUrls))
 	rpc := v3rpc.NewServer(e.Server, v3rpc.Options{
 		MaxConcurrentStreams: e.cfg.MaxConcurrentStreams,
 		KeepAliveMinTime:     e.cfg.GRPCKeepAliveMinTime,
