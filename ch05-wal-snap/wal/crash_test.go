@@ -170,6 +170,9 @@ func TestNamesAreSyncedBeforeAnythingDependsOnThem(t *testing.T) {
 			require.Contains(t, []string{"sync", "syncDir"}, disk.calls[i-1], "the content comes before the name")
 			require.Equal(t, "syncDir", disk.calls[i+1], "and the name before the first write")
 		}
+		if c == "truncate" {
+			require.Equal(t, "sync", disk.calls[i+1], "a segment that has a successor is complete")
+		}
 	}
 	require.Equal(t, []string{"create", "write", "sync", "syncDir", "rename", "syncDir", "open"}, disk.calls[:7])
 	require.True(t, slices.Contains(disk.calls, "truncate"))
