@@ -25,6 +25,7 @@ func TestRegression_S3_CrashInDefragLosesNothingAndInventsNothing(t *testing.T) 
 	var steps, images []string
 	b.defragStep = func(step string) {
 		if b.batch.TryLock() {
+			b.batch.Mutex.Unlock()
 			t.Errorf("at %q a writer could come in between", step)
 		}
 		steps, images = append(steps, step), append(images, b.crashImage(t))
