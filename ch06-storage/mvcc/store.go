@@ -60,8 +60,9 @@ type Store struct {
 
 	idleReads sync.Pool // *storeTxnRead, for Store.Range
 
-	stop chan struct{}
-	jobs sync.WaitGroup
+	stop     chan struct{}
+	stopOnce sync.Once
+	jobs     sync.WaitGroup
 }
 
 // Open reads the history in b and rebuilds the index from it. An unfinished compaction
@@ -188,9 +189,9 @@ func (s *Store) ConsistentIndex() uint64 { return s.b.ConsistentIndex() }
 // Commit implements KV.
 func (s *Store) Commit() { s.b.ForceCommit() }
 
-// Close implements KV.
+// Close implements KV; a second call does nothing.
 func (s *Store) Close() error {
-	close(s.stop)
+	s.stopOnce.Do(func() { close(s.stop) })
 	s.jobs.Wait()
 	return nil
 }
