@@ -89,95 +89,125 @@ func TestUnsafeRange(t *testing.T) {
 	}
 }
 
-// TestReadersKeepTheirState draws writes of every kind, commits and defragmentations, and
-// pins readers all along: each sees, until it ends, what was there at its begin.
+// life is a backend beside a map of what it should hold, and readers pinned on the way.
+type life struct {
+	b       *backend
+	cfg     Config
+	state   map[string]string
+	index   uint64
+	seq     int
+	readers []pinnedReader
+}
+
+type pinnedReader struct {
+	tx    ReadTx
+	state map[string]string
+}
+
+func (l *life) endReaders() {
+	for _, r := range l.readers {
+		r.tx.Unlock()
+	}
+	l.readers = nil
+}
+
+// makeWay ends the readers for whom a commit would wait.
+func (l *life) makeWay() {
+	if l.cfg.MmapSize == 1 {
+		l.endReaders()
+	}
+}
+
+func (l *life) Pin(*rapid.T) {
+	l.readers = append(l.readers, pinnedReader{l.b.ConcurrentReadTx(), maps.Clone(l.state)})
+}
+
+func (l *life) End(*rapid.T) { l.endReaders() }
+
+func (l *life) Write(t *rapid.T) {
+	l.makeWay()
+	l.b.write(func(tx BatchTx) {
+		for range rapid.IntRange(0, 5).Draw(t, "changes") {
+			l.change(t, tx)
+		}
+		l.index += uint64(rapid.IntRange(0, 1).Draw(t, "entries"))
+		tx.UnsafeSetConsistentIndex(l.index)
+		require.Equal(t, l.state, all(t, tx, BucketKey), "the batch reads its own writes")
+	})
+}
+
+// change puts or deletes a key: one that rises, or any key up to the last of those.
+func (l *life) change(t *rapid.T, tx BatchTx) {
+	val := rapid.StringN(0, 3, -1).Draw(t, "value")
+	key := fmt.Sprintf("%04d", rapid.IntRange(0, l.seq).Draw(t, "key"))
+	switch rapid.IntRange(0, 2).Draw(t, "kind") {
+	case 0:
+		l.seq += 2
+		key = fmt.Sprintf("%04d", l.seq)
+		tx.UnsafeSeqPut(BucketKey, []byte(key), []byte(val))
+		l.state[key] = val
+	case 1:
+		tx.UnsafePut(BucketKey, []byte(key), []byte(val))
+		l.state[key] = val
+	case 2:
+		tx.UnsafeDelete(BucketKey, []byte(key))
+		delete(l.state, key)
+	}
+}
+
+func (l *life) Commit(*rapid.T) {
+	l.makeWay()
+	l.b.ForceCommit()
+}
+
+func (l *life) Defrag(t *rapid.T) {
+	l.endReaders()
+	require.NoError(t, l.b.Defrag())
+}
+
+func (l *life) Restart(t *rapid.T) {
+	l.endReaders()
+	require.NoError(t, l.b.Close())
+	l.b = openTest(t, l.cfg)
+	require.Equal(t, l.index, l.b.ConsistentIndex())
+}
+
+func (l *life) Check(t *rapid.T) {
+	require.Equal(t, l.state, l.b.now(t, BucketKey))
+	for _, r := range l.readers {
+		require.Equal(t, r.state, all(t, r.tx, BucketKey))
+	}
+	tx := l.b.ConcurrentReadTx()
+	defer tx.Unlock()
+	for i := range l.seq + 2 {
+		key := fmt.Sprintf("%04d", i)
+		want, ok := l.state[key]
+		got := tx.UnsafeGet(BucketKey, []byte(key))
+		require.Equal(t, ok, got != nil)
+		require.Equal(t, want, string(got))
+	}
+}
+
+// TestReadersKeepTheirState draws writes of every kind, commits, defragmentations and
+// restarts, and pins readers all along: each sees, until it ends, what was there at its
+// begin.
 func TestReadersKeepTheirState(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		dir, err := os.MkdirTemp("", "backend")
-		require.NoError(t, err)
-		defer os.RemoveAll(dir)
-		cfg := Config{Path: filepath.Join(dir, "db"), BatchLimit: rapid.IntRange(1, 20).Draw(t, "limit")}
-		if rapid.Bool().Draw(t, "small map") {
+	rapid.Check(t, func(rt *rapid.T) {
+		dir, err := os.MkdirTemp(t.TempDir(), "")
+		require.NoError(rt, err)
+		cfg := Config{Path: filepath.Join(dir, "db"), BatchLimit: rapid.IntRange(1, 20).Draw(rt, "limit")}
+		if rapid.Bool().Draw(rt, "small map") {
 			cfg.MmapSize = 1 // every commit may move the map, so it waits for readers
 		}
-		b := openTest(t, cfg)
-		defer func() { require.NoError(t, b.Close()) }()
-		b.write(func(tx BatchTx) { tx.UnsafeCreateBucket(BucketKey); tx.UnsafeCreateBucket(BucketMeta) })
-
-		state, index, seq := map[string]string{}, uint64(0), 0
-		type pinned struct {
-			tx    ReadTx
-			state map[string]string
-		}
-		var readers []pinned
-		endReaders := func() {
-			for _, r := range readers {
-				r.tx.Unlock()
-			}
-			readers = nil
-		}
-		defer endReaders()
-		write := func(t *rapid.T) {
-			if cfg.MmapSize == 1 {
-				endReaders() // the writer would wait for them
-			}
-			b.write(func(tx BatchTx) {
-				for range rapid.IntRange(0, 5).Draw(t, "changes") {
-					val := rapid.StringN(0, 3, -1).Draw(t, "value")
-					key := fmt.Sprintf("%04d", rapid.IntRange(0, seq+1).Draw(t, "key"))
-					switch rapid.IntRange(0, 2).Draw(t, "kind") {
-					case 0:
-						seq += 2
-						key = fmt.Sprintf("%04d", seq)
-						tx.UnsafeSeqPut(BucketKey, []byte(key), []byte(val))
-						state[key] = val
-					case 1:
-						seq = max(seq, 2*((seq+2)/2))
-						tx.UnsafePut(BucketKey, []byte(key), []byte(val))
-						state[key] = val
-					case 2:
-						tx.UnsafeDelete(BucketKey, []byte(key))
-						delete(state, key)
-					}
-				}
-				index += uint64(rapid.IntRange(0, 1).Draw(t, "entries"))
-				tx.UnsafeSetConsistentIndex(index)
-				require.Equal(t, state, all(t, tx, BucketKey), "the batch reads its own writes")
-			})
-		}
-		t.Repeat(map[string]func(*rapid.T){
-			"write": write, "write more": write,
-			"pin": func(t *rapid.T) {
-				readers = append(readers, pinned{b.ConcurrentReadTx(), maps.Clone(state)})
-			},
-			"end": func(*rapid.T) { endReaders() },
-			"commit": func(*rapid.T) {
-				if cfg.MmapSize == 1 {
-					endReaders()
-				}
-				b.ForceCommit()
-			},
-			"defrag": func(t *rapid.T) { endReaders(); require.NoError(t, b.Defrag()) },
-			"restart": func(t *rapid.T) {
-				endReaders()
-				require.NoError(t, b.Close())
-				b = openTest(t, cfg)
-				require.Equal(t, index, b.ConsistentIndex())
-			},
-			"": func(t *rapid.T) {
-				require.Equal(t, state, b.now(t, BucketKey))
-				tx := b.ConcurrentReadTx()
-				defer tx.Unlock()
-				for key := range seq + 2 {
-					want, ok := state[fmt.Sprintf("%04d", key)]
-					got := tx.UnsafeGet(BucketKey, fmt.Appendf(nil, "%04d", key))
-					require.Equal(t, ok, got != nil)
-					require.Equal(t, want, string(got))
-				}
-				for _, r := range readers {
-					require.Equal(t, r.state, all(t, r.tx, BucketKey))
-				}
-			},
+		l := &life{b: openTest(rt, cfg), cfg: cfg, state: map[string]string{}}
+		defer func() {
+			l.endReaders()
+			require.NoError(rt, l.b.Close())
+		}()
+		l.b.write(func(tx BatchTx) { tx.UnsafeCreateBucket(BucketKey) })
+		rt.Repeat(map[string]func(*rapid.T){
+			"Write": l.Write, "Write more": l.Write, "Pin": l.Pin, "End": l.End,
+			"Commit": l.Commit, "Defrag": l.Defrag, "Restart": l.Restart, "": l.Check,
 		})
 	})
 }
