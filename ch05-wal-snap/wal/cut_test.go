@@ -133,24 +133,30 @@ func TestSegmentAfterASnapshotFromTheLeaderIsNamedBehindIt(t *testing.T) {
 	require.Equal(t, []uint64{101}, indexes(c.ents))
 }
 
-// What a cut writes at the head of a segment comes from the log, not only from this life.
+// What a cut says about the past comes from the log, not only from this life.
 func TestCutAfterAReopenKnowsStateAndIndex(t *testing.T) {
-	w := newLog(t, 2048)
-	require.NoError(t, w.Save(state(4, 7, 2), []raftpb.Entry{entry(1, 4), entry(2, 4), entry(3, 4)}))
-	require.NoError(t, w.SaveSnapshot(walpb.Snapshot{Index: 2, Term: 4}))
-	require.NoError(t, w.Close())
-	w, err := open(quiet, osDisk{}, w.dir, walpb.Snapshot{}, 2048)
-	require.NoError(t, err)
-	defer w.Close()
-	_, _, _, err = w.ReadAll()
-	require.NoError(t, err)
-	for len(w.locks) == 1 {
-		require.NoError(t, w.SaveSnapshot(walpb.Snapshot{Index: 2, Term: 4}))
+	reopened := func() *WAL {
+		w := newLog(t, 2048)
+		require.NoError(t, w.Save(state(4, 7, 2), []raftpb.Entry{entry(1, 4), entry(2, 4), entry(3, 4)}))
+		require.NoError(t, w.Close())
+		w, err := open(quiet, osDisk{}, w.dir, walpb.Snapshot{}, 2048)
+		require.NoError(t, err)
+		t.Cleanup(func() { w.Close() })
+		_, _, _, err = w.ReadAll()
+		require.NoError(t, err)
+		return w
 	}
-	require.Equal(t, segmentName{1, 4}, w.tail().name)
-	var head []string
+	w := reopened()
+	for range 100 { // of 48 bytes
+		require.NoError(t, w.Save(state(4, 7, 3), nil))
+	}
+	require.Equal(t, segmentName{1, 4}, w.locks[1].name, "no entry since the reopening")
+
+	w = reopened()
+	require.NoError(t, w.Save(raftpb.HardState{}, []raftpb.Entry{bigEntry(4, 4, 2048)}))
+	var head []string // of the new segment; no state since the reopening
 	require.NoError(t, Scan(quiet, w.dir, func(l Location, rec walpb.Record) error {
-		if l.File == w.path(w.tail().name) {
+		if l.File == w.path(segmentName{1, 5}) {
 			head = append(head, fmt.Sprintf("%s %x", TypeName(rec.Type), rec.Data))
 		}
 		return nil
