@@ -73,23 +73,16 @@ func newCore(minTTL int64) *core {
 	}
 }
 
-// checkGrant tells whether grant would succeed. The order of the checks is 3.4's.
-func (c *core) checkGrant(id ID, ttl int64) error {
+// grant makes a lease. A TTL below the minimum, also 0 or negative, is raised to it. The
+// order of the checks is 3.4's.
+func (c *core) grant(id ID, ttl int64, now time.Time) (*lease, error) {
 	switch {
 	case id == NoLease:
-		return ErrLeaseNotFound
+		return nil, ErrLeaseNotFound
 	case ttl > MaxTTL:
-		return ErrLeaseTTLTooLarge
+		return nil, ErrLeaseTTLTooLarge
 	case c.leases[id] != nil:
-		return ErrLeaseExists
-	}
-	return nil
-}
-
-// grant makes a lease. A TTL below the minimum, also 0 or negative, is raised to it.
-func (c *core) grant(id ID, ttl int64, now time.Time) (*lease, error) {
-	if err := c.checkGrant(id, ttl); err != nil {
-		return nil, err
+		return nil, ErrLeaseExists
 	}
 	l := c.add(id, ttl, 0)
 	if c.primary {

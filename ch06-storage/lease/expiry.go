@@ -64,6 +64,9 @@ func (c *core) promote(now time.Time, extend time.Duration) {
 
 // demote stops all clocks.
 func (c *core) demote() {
+	if !c.primary {
+		return
+	}
 	c.primary = false
 	c.offers.clear()
 	c.checkpoints.clear()

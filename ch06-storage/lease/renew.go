@@ -12,7 +12,7 @@ import (
 
 // Renew succeeds only in core.renew, under mu, where Revoke removes leases too: at that
 // moment the lease exists, has not expired, and its clock starts anew (REGRESSIONS L2).
-func (s *lessor) Renew(ctx context.Context, id ID) (ttlSeconds int64, err error) {
+func (s *lessor) Renew(ctx context.Context, id ID) (int64, error) {
 	for {
 		ttlSeconds, changed, err := s.tryRenew(id, false)
 		if errors.Is(err, errCheckpointed) {
