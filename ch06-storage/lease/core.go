@@ -20,9 +20,9 @@ var (
 type lease struct {
 	// Equal on all members.
 	id        ID
-	ttl       int64 // seconds
-	remaining int64 // seconds, the last checkpoint; 0: none
-	items     map[LeaseItem]struct{}
+	ttl       int64                  // seconds
+	remaining int64                  // seconds, the last checkpoint; 0: none
+	items     map[LeaseItem]struct{} // made when the first comes
 
 	// The primary's own.
 	expiry     time.Time   // zero: never
@@ -100,7 +100,7 @@ func (c *core) restore(id ID, ttl, remaining int64) {
 }
 
 func (c *core) add(id ID, ttl, remaining int64) *lease {
-	l := &lease{id: id, ttl: max(ttl, c.minTTL), remaining: remaining, items: map[LeaseItem]struct{}{}}
+	l := &lease{id: id, ttl: max(ttl, c.minTTL), remaining: remaining}
 	c.leases[id] = l
 	return l
 }
@@ -141,6 +141,9 @@ func (c *core) attach(id ID, items []LeaseItem) error {
 	l := c.leases[id]
 	if l == nil {
 		return ErrLeaseNotFound
+	}
+	if l.items == nil {
+		l.items = make(map[LeaseItem]struct{}, len(items))
 	}
 	for _, item := range items {
 		c.release(item)

@@ -3,7 +3,6 @@ package lease
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 )
@@ -48,18 +47,38 @@ func (c *core) life(l *lease) time.Duration {
 func (c *core) promote(now time.Time, extend time.Duration) {
 	c.demote()
 	c.primary = true
-	list := slices.SortedFunc(maps.Values(c.leases), func(a, b *lease) int {
-		return cmp.Or(cmp.Compare(c.life(a), c.life(b)), cmp.Compare(a.id, b.id))
-	})
-	for i, l := range list {
-		expiry := now.Add(c.life(l)).Add(extend)
+	list := c.byLife()
+	for i, next := range list {
+		expiry := now.Add(next.life).Add(extend)
 		if i >= promotedRate {
-			if earliest := list[i-promotedRate].expiry.Add(time.Second); expiry.Before(earliest) {
+			if earliest := list[i-promotedRate].l.expiry.Add(time.Second); expiry.Before(earliest) {
 				expiry = earliest
 			}
 		}
-		c.start(l, expiry, now)
+		c.start(next.l, expiry, now)
 	}
+}
+
+// living is a lease with what it is sorted by: a promotion keeps everybody waiting.
+type living struct {
+	life time.Duration
+	id   ID
+	l    *lease
+}
+
+// byLife returns all leases, those first that live shortest.
+func (c *core) byLife() []living {
+	list := make([]living, 0, len(c.leases))
+	for id, l := range c.leases {
+		list = append(list, living{c.life(l), id, l})
+	}
+	slices.SortFunc(list, func(a, b living) int {
+		if a.life != b.life {
+			return cmp.Compare(a.life, b.life)
+		}
+		return cmp.Compare(a.id, b.id)
+	})
+	return list
 }
 
 // demote stops all clocks.
