@@ -88,8 +88,8 @@ func main() {
 	check(start.Metadata.Index == 1, "a snapshot that the log does not name is an orphan")
 
 	say("Try next\n" +
-		"  go test ./ch05-wal-snap/wal -run J1 -v                    every byte cut, zeroed, flipped\n" +
-		"  go test ./ch05-wal-snap/wal -run PowerCut -v | tail -3    power fails before every call to the disk\n" +
+		"  go test ./ch05-wal-snap/wal -run J1 -v                         every byte cut, zeroed, flipped\n" +
+		"  go test ./ch05-wal-snap/wal -run PowerCut -v | grep outcomes  power fails before every call to the disk\n" +
 		"  go test ./ch05-wal-snap/wal -run xxx -bench Save -benchmem")
 	must(os.RemoveAll(root))
 }

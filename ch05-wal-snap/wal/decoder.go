@@ -182,6 +182,7 @@ func (d *decoder) damage(reason error) error {
 	if len(d.brs) > 1 || !d.head.complete() {
 		return e
 	}
+	d.buf = nil // D2
 	tail := make([]byte, max(0, s.size-d.lastValidOff))
 	if _, err := s.ReadAt(tail, d.lastValidOff); err != nil && !isEnd(err) {
 		return d.readError(err)
