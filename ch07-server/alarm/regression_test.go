@@ -1,7 +1,6 @@
 package alarm
 
 import (
-	"fmt"
 	"path/filepath"
 	"testing"
 
@@ -9,6 +8,7 @@ import (
 
 	pb "insideetcd/ch01-intro/api/etcdserverpb"
 	"insideetcd/ch01-intro/ids"
+	"insideetcd/ch06-storage/backend"
 )
 
 // Each test here is named after a row of the list of faults that etcd has had.
@@ -38,7 +38,7 @@ func everyState() (states [][]*pb.AlarmMember) {
 // In each it starts again, after a clean stop and after a crash, and the alarms are
 // those of before; all of them can be deactivated.
 func TestRegression_M5_RestartInEveryAlarmState(t *testing.T) {
-	m := startMember(t, filepath.Join(t.TempDir(), "db"), 0)
+	m := startMember(t, filepath.Join(t.TempDir(), "db"))
 	defer func() { m.stop() }()
 	for _, state := range everyState() {
 		for _, a := range state {
@@ -61,9 +61,28 @@ func TestRegression_M5_RestartInEveryAlarmState(t *testing.T) {
 	require.Empty(t, m.onDisk())
 }
 
-// TestRegression_M5_PowerOffWhileAlarmsChange cuts the power between any two changes. The
-// file holds the alarms after exactly the entries that its consistent index covers;
-// applying the rest of the log again leads to where the member was.
+// eager is a backend that commits whenever its batch is unlocked, and calls then.
+type eager struct {
+	backend.Backend
+	then func()
+}
+
+type eagerTx struct {
+	backend.BatchTx
+	then func()
+}
+
+func (e eager) BatchTx() backend.BatchTx { return eagerTx{e.Backend.BatchTx(), e.then} }
+
+func (e eagerTx) Unlock() {
+	e.BatchTx.Unlock()
+	e.Commit()
+	e.then()
+}
+
+// TestRegression_M5_PowerOffWhileAlarmsChange cuts the power after each commit that can
+// happen. The file holds the alarms after exactly the entries that its consistent index
+// covers; applying the rest of the log again leads to where the member was.
 func TestRegression_M5_PowerOffWhileAlarmsChange(t *testing.T) {
 	activate, deactivate := pb.AlarmRequest_ACTIVATE, pb.AlarmRequest_DEACTIVATE
 	log := []*pb.AlarmRequest{
@@ -77,24 +96,29 @@ func TestRegression_M5_PowerOffWhileAlarmsChange(t *testing.T) {
 		{Action: activate, MemberID: 1, Alarm: nospace},
 		{Action: deactivate, MemberID: 1, Alarm: corrupt},
 	}
-	for batchLimit := 1; batchLimit <= 4; batchLimit++ { // commits fall on different places
-		t.Run(fmt.Sprintf("commit every %d changes", batchLimit), func(t *testing.T) {
-			m := startMember(t, filepath.Join(t.TempDir(), "db"), batchLimit)
-			defer m.stop()
-			after := [][]string{{}} // alarms after the first n entries
-			for i, r := range log {
-				m.Apply(uint64(i+1), r)
-				after = append(after, show(m.Get(none)))
-				m.afterCrash(func(again *member) {
-					index := again.be.ConsistentIndex()
-					require.Equal(t, after[index], show(again.Get(none)),
-						"power off after entry %d: the alarms on disk = those after entries 1..%d", i+1, index)
-					for j := index; j <= uint64(i); j++ {
-						again.Apply(j+1, log[j])
-					}
-					require.Equal(t, after[i+1], show(again.Get(none)), "after the log was applied again")
-				})
-			}
-		})
+	after := [][]string{{}} // alarms after the first n entries
+	rehearsal := newMember(t)
+	for i, r := range log {
+		rehearsal.Apply(uint64(i+1), r)
+		after = append(after, show(rehearsal.Get(none)))
 	}
+
+	m := newMember(t)
+	commits := 0
+	m.be = eager{m.be, func() {
+		commits++
+		m.afterCrash(func(again *member) {
+			index := again.be.ConsistentIndex()
+			require.Equal(t, after[index], show(again.Get(none)),
+				"power off after commit %d: the alarms on disk = those after entries 1..%d", commits, index)
+			for i := index; i < uint64(len(log)); i++ {
+				again.Apply(i+1, log[i])
+			}
+			require.Equal(t, after[len(log)], show(again.Get(none)), "after the log was applied again from entry %d", index+1)
+		})
+	}}
+	for i, r := range log {
+		m.Apply(uint64(i+1), r)
+	}
+	require.Equal(t, 7, commits, "one for each entry that changes something")
 }

@@ -30,11 +30,9 @@ type member struct {
 
 func (m *member) Backend() backend.Backend { return m.be }
 
-// startMember opens path. The backend commits after batchLimit changes, or when told to.
-func startMember(t *testing.T, path string, batchLimit int) *member {
-	be, err := backend.Open(backend.Config{
-		Path: path, BatchLimit: batchLimit, BatchInterval: 1000 * time.Hour, UnsafeNoFsync: true, Logger: quiet,
-	})
+// startMember opens path. The backend commits when told to.
+func startMember(t *testing.T, path string) *member {
+	be, err := backend.Open(backend.Config{Path: path, BatchInterval: 1000 * time.Hour, UnsafeNoFsync: true, Logger: quiet})
 	require.NoError(t, err)
 	m := &member{t: t, path: path, be: be}
 	m.AlarmStore, err = NewAlarmStore(quiet, m)
@@ -43,7 +41,7 @@ func startMember(t *testing.T, path string, batchLimit int) *member {
 }
 
 func newMember(t *testing.T) *member {
-	m := startMember(t, filepath.Join(t.TempDir(), "db"), 0)
+	m := startMember(t, filepath.Join(t.TempDir(), "db"))
 	t.Cleanup(m.stop)
 	return m
 }
@@ -53,7 +51,7 @@ func (m *member) stop() { require.NoError(m.t, m.be.Close()) }
 // restarted is the member after a clean stop.
 func (m *member) restarted() *member {
 	m.stop()
-	return startMember(m.t, m.path, 0)
+	return startMember(m.t, m.path)
 }
 
 // afterCrash starts a member on the file as it is at this moment.
@@ -62,7 +60,7 @@ func (m *member) afterCrash(fn func(*member)) {
 	require.NoError(m.t, err)
 	path := filepath.Join(m.t.TempDir(), "db")
 	require.NoError(m.t, os.WriteFile(path, image, 0o600))
-	again := startMember(m.t, path, 0)
+	again := startMember(m.t, path)
 	defer again.stop()
 	fn(again)
 }
