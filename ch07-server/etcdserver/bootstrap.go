@@ -1,6 +1,7 @@
 package etcdserver
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -83,12 +84,31 @@ func bootstrap(cfg *ServerConfig) (*bootstrapped, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the database of data directory %s: %w", cfg.DataDir, err)
 	}
+	createBuckets(be)
 	b := &bootstrapped{be: be, v2store: v2store.New(membership.StoreClusterPrefix, membership.StoreKeysPrefix)}
 	if err := b.open(cfg); err != nil {
 		b.discard(cfg.logger())
 		return nil, err
 	}
 	return b, nil
+}
+
+// createBuckets makes what every database of etcd 3.4 has from its first start,
+// also for parts that hold nothing yet: the hash over the file covers the names
+// of its buckets, and the auth revision begins at 1.
+func createBuckets(be backend.Backend) {
+	tx := be.BatchTx()
+	tx.Lock()
+	defer tx.Unlock()
+	for _, b := range []backend.Bucket{
+		backend.BucketLease, backend.BucketAlarm,
+		backend.BucketAuth, backend.BucketAuthUsers, backend.BucketAuthRoles,
+	} {
+		tx.UnsafeCreateBucket(b)
+	}
+	if authRevision := []byte("authRevision"); tx.UnsafeGet(backend.BucketAuth, authRevision) == nil {
+		tx.UnsafePut(backend.BucketAuth, authRevision, binary.BigEndian.AppendUint64(nil, 1))
+	}
 }
 
 func (b *bootstrapped) open(cfg *ServerConfig) error {

@@ -296,10 +296,7 @@ func (s *EtcdServer) KV() mvcc.KV { return s.kv }
 func (s *EtcdServer) Backend() backend.Backend { return s.be }
 
 // IsLearner tells whether this member has no vote.
-func (s *EtcdServer) IsLearner() bool {
-	m := s.cluster.Member(s.id)
-	return m != nil && m.IsLearner
-}
+func (s *EtcdServer) IsLearner() bool { return s.cluster.IsLocalMemberLearner() }
 
 // Alarms lists the active alarms. Raising them is later work, and a data
 // directory that holds some is refused, so there are none.
