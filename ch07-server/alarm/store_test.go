@@ -54,15 +54,20 @@ func (m *member) restarted() *member {
 	return startMember(m.t, m.path)
 }
 
-// afterCrash starts a member on the file as it is at this moment.
-func (m *member) afterCrash(fn func(*member)) {
+// diskImage is what a crash at this moment would leave: the file as it is.
+func (m *member) diskImage() []byte {
 	image, err := os.ReadFile(m.path)
 	require.NoError(m.t, err)
-	path := filepath.Join(m.t.TempDir(), "db")
-	require.NoError(m.t, os.WriteFile(path, image, 0o600))
-	again := startMember(m.t, path)
-	defer again.stop()
-	fn(again)
+	return image
+}
+
+// startOn starts a member on a disk image, calls fn with it and stops it.
+func startOn(t *testing.T, image []byte, fn func(*member)) {
+	path := filepath.Join(t.TempDir(), "db")
+	require.NoError(t, os.WriteFile(path, image, 0o600))
+	m := startMember(t, path)
+	defer m.stop()
+	fn(m)
 }
 
 // onDisk lists the keys of the bucket.
