@@ -140,7 +140,6 @@ func (s *Store) remove(victims []victim, compactRev int64, last bool) {
 	}
 	indexCompactionPause.Observe(milliseconds(time.Since(indexStart)))
 	compactionKeys.Add(float64(len(victims)))
-	keysTotal.Set(float64(s.index.len()))
 	if last {
 		tx.UnsafePut(backend.BucketMeta, backend.MetaFinishedCompactRev, Revision{Main: compactRev}.AppendTo(nil))
 	}

@@ -39,7 +39,7 @@ func (s *Store) HashByRev(rev int64) (sum uint32, currentRev, compactRev int64, 
 		return 0, 0, txn.firstRev, ErrCompacted
 	case rev > txn.rev:
 		return 0, txn.rev, 0, ErrFutureRev
-	case rev <= 0:
+	case rev == 0:
 		rev = txn.rev
 	}
 	h := historyHash{index: s.index, upTo: rev, compactRev: txn.firstRev, liveAt: rev, crc: crc32.New(castagnoli)}

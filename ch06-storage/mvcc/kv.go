@@ -97,8 +97,8 @@ type KV interface {
 	ConsistentIndex() uint64
 	// Hash is the hash over the whole file except the consistent index.
 	Hash() (hash uint32, rev int64, err error)
-	// HashByRev is the hash over the history up to rev, 0 for now. It is equal on all
-	// members with the same compact revision.
+	// HashByRev is the hash over the history up to rev, 0 for now; before the first
+	// revision there is none. It is equal on all members with the same compact revision.
 	HashByRev(rev int64) (hash uint32, currentRev, compactRev int64, err error)
 	// Commit writes everything pending to disk.
 	Commit()

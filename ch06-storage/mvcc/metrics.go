@@ -14,7 +14,7 @@ var (
 	txnTotal    = twoNames("txn_total", "The number of transactions with more than one operation.")
 
 	putBytesTotal = gauge("etcd_debugging_mvcc_total_put_size_in_bytes", "The sum of the sizes of keys and values that were put, in bytes.")
-	keysTotal     = gauge("etcd_debugging_mvcc_keys_total", "The number of keys in the index.")
+	keysTotal     = gauge("etcd_debugging_mvcc_keys_total", "The number of keys that live.")
 
 	currentRevision = gauge("etcd_debugging_mvcc_current_revision", "The current revision of the store.")
 	compactRevision = gauge("etcd_debugging_mvcc_compact_revision", "The revision of the last compaction, -1 if there was none.")

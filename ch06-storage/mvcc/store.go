@@ -117,7 +117,7 @@ func (s *Store) restore() error {
 	if err := tx.UnsafeForEach(backend.BucketKey, s.restoreRecord); err != nil {
 		return err
 	}
-	keysTotal.Set(float64(s.index.len()))
+	keysTotal.Set(float64(s.index.count(interval.All(), s.currentRev)))
 	observeRevisions(s.currentRev, s.compactRev)
 	if scheduled > finished {
 		s.lg.Info("taking up an unfinished compaction", "revision", scheduled)

@@ -24,6 +24,7 @@ type storeTxnWrite struct {
 
 	ranges, puts, deletes int
 	putBytes              int
+	keys                  int // how many more keys live than before
 }
 
 // pendingChange is a change and what is needed to take it back.
@@ -79,6 +80,9 @@ func (t *storeTxnWrite) Put(key, value []byte, lease int64) (rev int64) {
 	t.putBytes += len(key) + len(value)
 	next := t.nextRevision()
 	open, before := t.s.index.put(key, next)
+	if open.ver == 1 {
+		t.keys++
+	}
 	t.changes = append(t.changes, pendingChange{next, encodePut(next, open, key, value, lease), before})
 	return next.Main
 }
@@ -92,6 +96,7 @@ func (t *storeTxnWrite) DeleteRange(iv interval.Interval) (n, rev int64) {
 		before := t.s.index.tombstone(key, next)
 		t.changes = append(t.changes, pendingChange{next, encodeTombstone(next, key), before})
 	}
+	t.keys -= len(keys)
 	return int64(len(keys)), t.Rev()
 }
 
@@ -119,6 +124,7 @@ func (t *storeTxnWrite) End() {
 	t.s.writeMu.Unlock()
 	countOps(t.ranges, t.puts, t.deletes)
 	putBytesTotal.Add(float64(t.putBytes))
+	keysTotal.Add(float64(t.keys))
 }
 
 func (t *storeTxnWrite) publish() {
@@ -127,7 +133,6 @@ func (t *storeTxnWrite) publish() {
 	s.currentRev = t.beginRev + 1
 	observeRevisions(s.currentRev, s.compactRev)
 	s.mu.Unlock()
-	keysTotal.Set(float64(s.index.len()))
 	if s.cfg.OnCommit == nil {
 		return
 	}

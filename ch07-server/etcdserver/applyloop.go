@@ -2,6 +2,7 @@ package etcdserver
 
 import (
 	"fmt"
+	"time"
 
 	pb "insideetcd/ch01-intro/api/etcdserverpb"
 	"insideetcd/ch03-etcdraft/raft"
@@ -20,6 +21,9 @@ type etcdProgress struct {
 	appliedi  uint64
 	appliedt  uint64
 }
+
+// slowApply is how long an entry may take before the log mentions it.
+const slowApply = 100 * time.Millisecond
 
 // applyLoop is the only goroutine that changes the stores.
 func (s *EtcdServer) applyLoop(ep etcdProgress) {
@@ -48,7 +52,12 @@ func (s *EtcdServer) applyAll(ep *etcdProgress, entries []raftpb.Entry) error {
 		if e.Index != ep.appliedi+1 {
 			panic(fmt.Sprintf("etcdserver: entry %d follows applied entry %d", e.Index, ep.appliedi))
 		}
+		start := time.Now()
 		id, result, err := s.applyEntry(ep, e)
+		if took := time.Since(start); took > slowApply {
+			slowApplies.Inc()
+			s.lg.Warn("apply request took too long", "took", took, "expected-duration", slowApply, "index", e.Index)
+		}
 		if err != nil {
 			return fmt.Errorf("etcdserver: cannot apply raft entry %d of term %d: %w", e.Index, e.Term, err)
 		}

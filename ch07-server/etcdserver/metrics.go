@@ -32,6 +32,7 @@ var (
 	proposalsApplied   = gauge("proposals_applied_total", "Raft index up to which entries are applied.")
 	proposalsPending   = gauge("proposals_pending", "Proposals that wait for their result.")
 	proposalsFailed    = counter("proposals_failed_total", "Proposals that ended without a result.")
+	slowApplies        = counter("slow_apply_total", "Entries that took longer than 100 ms to apply.")
 	slowReadIndexes    = counter("slow_read_indexes_total", "ReadIndex requests that were answered late or not at all.")
 	readIndexesFailed  = counter("read_indexes_failed_total", "ReadIndex requests that failed.")
 	quotaBackendBytes  = gauge("quota_backend_bytes", "Size limit of the database in bytes; 0 when there is none.")
