@@ -112,6 +112,7 @@ func TestCoreDoesWhatTheModelDoes(t *testing.T) {
 func randomLife(seed uint64, steps int) error {
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	c, m := newCore(2), &model{leases: map[ID]*modelLease{}}
+	c.setCheckpointInterval(3*time.Second, start) // scheduled, but never made
 	now := start
 	for step := range steps {
 		now = now.Add(time.Duration(rnd.Int64N(1000)) * time.Millisecond)

@@ -197,10 +197,12 @@ func TestCheckpoints(t *testing.T) {
 		_, err := c.renew(1, after(6*minutes), false)
 		require.ErrorIs(t, err, errCheckpointed)
 	})
-	t.Run("the next primary goes on from it", func(t *testing.T) {
+	t.Run("the next primary goes on from it, and takes it back", func(t *testing.T) {
 		c := withInterval(800)
 		due(t, c, after(5*minutes))
 		c.promote(after(8*minutes), 0)
+		_, err := c.renew(1, after(8*minutes), false)
+		require.ErrorIs(t, err, errCheckpointed)
 		require.Len(t, c.expired(after(8*minutes+500*time.Second), 10), 1)
 	})
 	t.Run("unless checkpoints are off: it could not be taken back", func(t *testing.T) {
@@ -208,9 +210,9 @@ func TestCheckpoints(t *testing.T) {
 		due(t, c, after(5*minutes))
 		c.setCheckpointInterval(0, after(6*minutes))
 		c.promote(after(8*minutes), 0)
-		_, err := c.renew(1, after(8*minutes), false)
-		require.NoError(t, err)
 		require.Empty(t, c.expired(after(8*minutes+799*time.Second), 10))
+		_, err := c.renew(1, after(8*minutes+799*time.Second), false)
+		require.NoError(t, err)
 		require.Empty(t, due(t, c, after(20*minutes)))
 	})
 	t.Run("at most so many at once", func(t *testing.T) {

@@ -85,7 +85,7 @@ func ids(list []*Lease) (all []ID) {
 type fakeStore struct {
 	Lessor
 	b       backend.Backend
-	deleted []string // in the order of deletion; guarded by the batch lock
+	deleted []string // in the order of deletion
 	fail    func()   // called before each deletion
 }
 
@@ -131,11 +131,10 @@ func (t *fakeTxn) Abort() {
 // member is a lessor with its backend, as one etcd member has it.
 type member struct {
 	*fakeStore
-	t    *testing.T
-	path string
-	cfg  Config
-	// server is what the member's server does with an expired lease; nil: nothing.
-	checkpoints []*pb.LeaseCheckpointRequest
+	t           *testing.T
+	path        string
+	cfg         Config
+	checkpoints []*pb.LeaseCheckpointRequest // agreed on, see withCheckpoints
 }
 
 func startMember(t *testing.T, path string, cfg Config) *member {

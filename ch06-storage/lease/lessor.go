@@ -94,6 +94,7 @@ type Lessor interface {
 	SetCheckpointer(cp Checkpointer)
 	// Recover forgets everything and reads the leases of another backend, after a
 	// snapshot was received. The keys must be attached again. On an error nothing changed.
+	// Nothing may be applied meanwhile.
 	Recover(b backend.Backend, rd RangeDeleter) error
 	// Stop demotes and ends the lessor's goroutine. What is called when an entry is
 	// applied goes on working.
