@@ -61,8 +61,8 @@ func (s *Store) await(c <-chan struct{}) bool {
 	}
 }
 
-// victim is a record to be removed.
-type victim struct {
+// unneeded is a record to be removed.
+type unneeded struct {
 	key []byte
 	rev Revision
 }
@@ -76,9 +76,9 @@ func (s *Store) removeUnneeded(compactRev int64) (finished bool) {
 	removed := 0
 	for {
 		sliceStart := time.Now()
-		victims, next := s.findUnneeded(from, compactRev)
-		s.remove(victims, compactRev, next == nil)
-		removed += len(victims)
+		found, next := s.findUnneeded(from, compactRev)
+		s.remove(found, compactRev, next == nil)
+		removed += len(found)
 		compactionPause.Observe(milliseconds(time.Since(sliceStart)))
 		if next == nil {
 			break
@@ -108,7 +108,7 @@ func (s *Store) awaitTimer(timer *time.Timer) bool {
 
 // findUnneeded looks at one slice of records from the disk key from on. next is where the
 // following slice begins, nil after the last.
-func (s *Store) findUnneeded(from []byte, compactRev int64) (victims []victim, next []byte) {
+func (s *Store) findUnneeded(from []byte, compactRev int64) (found []unneeded, next []byte) {
 	tx := s.b.ConcurrentReadTx()
 	defer tx.Unlock()
 	end := Revision{Main: compactRev + 1}.AppendTo(nil)
@@ -118,28 +118,28 @@ func (s *Store) findUnneeded(from []byte, compactRev int64) (victims []victim, n
 		rev := mustParse(keys[i])
 		key := mvccpb.RawKeyValue(records[i]).Key()
 		if !s.index.needs(key, rev, compactRev) {
-			victims = append(victims, victim{bytes.Clone(key), rev})
+			found = append(found, unneeded{bytes.Clone(key), rev})
 		}
 	}
 	if len(keys) < limit {
-		return victims, nil
+		return found, nil
 	}
-	return victims, append(bytes.Clone(keys[len(keys)-1]), 0)
+	return found, append(bytes.Clone(keys[len(keys)-1]), 0)
 }
 
-func (s *Store) remove(victims []victim, compactRev int64, last bool) {
+func (s *Store) remove(found []unneeded, compactRev int64, last bool) {
 	tx := s.b.BatchTx()
 	tx.Lock()
 	defer tx.Unlock()
-	for _, v := range victims {
+	for _, v := range found {
 		tx.UnsafeDelete(backend.BucketKey, v.rev.AppendTo(nil))
 	}
 	indexStart := time.Now()
-	for _, v := range victims {
+	for _, v := range found {
 		s.index.forget(v.key, v.rev)
 	}
 	indexCompactionPause.Observe(milliseconds(time.Since(indexStart)))
-	compactionKeys.Add(float64(len(victims)))
+	compactionKeys.Add(float64(len(found)))
 	if last {
 		tx.UnsafePut(backend.BucketMeta, backend.MetaFinishedCompactRev, Revision{Main: compactRev}.AppendTo(nil))
 	}

@@ -78,14 +78,14 @@ func TestWorkedExampleCompacted(t *testing.T) {
 // compactIndex does to an index what a whole compaction does, without a backend: it goes
 // through the changes in the order of revisions.
 func compactIndex(x *treeIndex, compactRev int64) {
-	var all []victim
+	var all []unneeded
 	x.visit(interval.All(), func(ki *keyIndex) bool {
 		for _, rev := range ki.revs {
-			all = append(all, victim{ki.key, rev})
+			all = append(all, unneeded{ki.key, rev})
 		}
 		return true
 	})
-	sortVictims(all)
+	sortByRevision(all)
 	for _, v := range all {
 		if v.rev.Main < compactRev && !x.needs(v.key, v.rev, compactRev) {
 			x.forget(v.key, v.rev)
@@ -119,6 +119,6 @@ func TestBrokenHistoryPanics(t *testing.T) {
 	require.Panics(t, func() { x.put([]byte("k"), Revision{Main: 3}) }, "invariant 1")
 }
 
-func sortVictims(all []victim) {
-	slices.SortFunc(all, func(a, b victim) int { return a.rev.Compare(b.rev) })
+func sortByRevision(all []unneeded) {
+	slices.SortFunc(all, func(a, b unneeded) int { return a.rev.Compare(b.rev) })
 }

@@ -76,6 +76,7 @@ type TxnWrite interface {
 type Change struct {
 	Rev    Revision
 	Record mvccpb.RawKeyValue // of a deletion: the key alone
+	Event  Event              // what watchers get; it holds the record
 }
 
 // KV is the store as the layers above see it.

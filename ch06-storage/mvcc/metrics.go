@@ -30,6 +30,26 @@ var (
 	hashRevSeconds       = histogram("etcd_mvcc_hash_rev_duration_seconds", "The duration of hashing the history.", 0.01, 15)
 )
 
+// Counted where it happens, looked up when somebody asks.
+var (
+	watchStreamTotal = countGauge("watch_stream_total", "The number of open watch streams.")
+	watcherTotal     = countGauge("watcher_total", "The number of watchers.")
+	slowWatcherTotal = countGauge("slow_watcher_total", "The number of watchers that are not synced.")
+	pendingEvents    = countGauge("pending_events_total", "The number of watch events that wait to be taken from their streams.")
+	eventsTotal      = new(atomic.Int64)
+
+	_ = promauto.NewCounterFunc(prometheus.CounterOpts{
+		Name: "etcd_debugging_mvcc_events_total", Help: "The number of watch events taken from their streams.",
+	}, func() float64 { return float64(eventsTotal.Load()) })
+)
+
+func countGauge(name, help string) *atomic.Int64 {
+	count := new(atomic.Int64)
+	promauto.NewGaugeFunc(prometheus.GaugeOpts{Name: "etcd_debugging_mvcc_" + name, Help: help},
+		func() float64 { return float64(count.Load()) })
+	return count
+}
+
 // twoNames registers a counter under its name and under the one it had before 3.4.
 func twoNames(name, help string) *atomic.Int64 {
 	count := new(atomic.Int64)

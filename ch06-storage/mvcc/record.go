@@ -16,36 +16,45 @@ const (
 	fieldLease          = 6
 )
 
-// encodedChange is the disk form of a change: revision and record. Both lie in one
-// allocation, because they live equally long.
+// encodedChange is the disk form of a change, revision and record, and the event that its
+// watchers get. All lie in one allocation, because they live equally long, and the record
+// lies within the event: what was encoded for the disk is not encoded again for watchers.
+//
+//	put:       revision | 12 len | record
+//	deletion:  revision | 08 01 12 len | record | mod_revision
 type encodedChange struct {
 	revision []byte
 	record   mvccpb.RawKeyValue
+	event    Event
 }
 
 // encodePut writes a put's record straight from its parts: 3.4's bytes, fields in
 // order, an empty value and a zero lease left out.
 func encodePut(rev Revision, open generation, key, value []byte, lease int64) encodedChange {
-	size := revisionBytes + bytesSize(key) + intSize(open.created) + intSize(rev.Main) +
+	size := bytesSize(key) + intSize(open.created) + intSize(rev.Main) +
 		intSize(open.ver) + bytesSize(value) + intSize(lease)
-	b := rev.AppendTo(make([]byte, 0, size))
+	b := rev.AppendTo(make([]byte, 0, revisionBytes+eventFrameSize(rev, size)+size))
+	b = appendEventFrame(b, rev, size)
+	record := len(b)
 	b = appendBytes(b, fieldKey, key)
 	b = appendInt(b, fieldCreateRevision, open.created)
 	b = appendInt(b, fieldModRevision, rev.Main)
 	b = appendInt(b, fieldVersion, open.ver)
 	b = appendBytes(b, fieldValue, value)
 	b = appendInt(b, fieldLease, lease)
-	return split(b, revisionBytes)
+	return encodedChange{revision: b[:revisionBytes:revisionBytes], record: b[record:], event: b[revisionBytes:]}
 }
 
 // encodeTombstone writes a deletion's record, which holds nothing but the key.
 func encodeTombstone(rev Revision, key []byte) encodedChange {
-	b := rev.AppendTo(make([]byte, 0, tombstoneBytes+bytesSize(key)))
-	return split(appendBytes(b, fieldKey, key), tombstoneBytes)
-}
-
-func split(b []byte, at int) encodedChange {
-	return encodedChange{revision: b[:at:at], record: b[at:]}
+	size := bytesSize(key) + intSize(rev.Main)
+	b := rev.AppendTo(make([]byte, 0, tombstoneBytes+eventFrameSize(rev, size)+size))
+	b = appendEventFrame(b, rev, size)
+	record := len(b)
+	b = appendBytes(b, fieldKey, key)
+	end := len(b)
+	b = appendInt(b, fieldModRevision, rev.Main)
+	return encodedChange{revision: b[:tombstoneBytes:tombstoneBytes], record: b[record:end:end], event: b[tombstoneBytes:]}
 }
 
 // All six field numbers take a tag of one byte.

@@ -8,6 +8,7 @@ import (
 
 	"insideetcd/ch01-intro/api/mvccpb"
 	"insideetcd/ch06-storage/backend"
+	"insideetcd/ch06-storage/interval"
 )
 
 const (

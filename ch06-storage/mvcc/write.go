@@ -138,7 +138,7 @@ func (t *storeTxnWrite) publish() {
 	}
 	changes := make([]Change, len(t.changes))
 	for i, change := range t.changes {
-		changes[i] = Change{Rev: change.rev, Record: change.data.record}
+		changes[i] = Change{Rev: change.rev, Record: change.data.record, Event: change.data.event}
 	}
 	s.cfg.OnCommit(t.beginRev+1, changes)
 }

@@ -1,0 +1,127 @@
+package mvcc
+
+import "sync"
+
+const (
+	// outboxBytes is how much one stream may keep for its receiver: events, each counted
+	// once where watchers share it, and responses.
+	outboxBytes = 4 << 20
+	// responseBytes is what a response takes without its events.
+	responseBytes = 48
+	// reusedResponses is the size up to which the memory for responses is used again.
+	reusedResponses = 256
+)
+
+// outbox is what lies between those who put responses on a stream and the one receiver.
+// It never makes anybody wait: what does not fit is refused.
+//
+// Invariants:
+//  1. Responses are taken in the order in which they were added.
+//  2. It holds at most limit bytes, or one response: one is always taken in, however
+//     large, as a transaction is not divided.
+//  3. After a refusal (starved) the next take says so; nothing is forgotten.
+//  4. If it holds something and is not held, the bell has rung.
+type outbox struct {
+	limit int
+	bell  chan struct{} // one place
+
+	mu      sync.Mutex // of the receiver and of whoever holds; guards:
+	waiting []WatchResponse
+	taken   []WatchResponse // the receiver's, until it comes again
+	bytes   int
+	events  int
+	counted int    // of events, in the gauge
+	newest  *Event // first of the events last counted
+	starved bool
+	closed  bool
+}
+
+func newOutbox() outbox { return outbox{limit: outboxBytes, bell: make(chan struct{}, 1)} }
+
+// hold keeps the receiver out until release, so that everything added in between is
+// taken together and rings once.
+func (o *outbox) hold() { o.mu.Lock() }
+
+func (o *outbox) release() {
+	if len(o.waiting) > 0 && !o.closed {
+		select {
+		case o.bell <- struct{}{}:
+		default: // has rung
+		}
+	}
+	o.count()
+	o.mu.Unlock()
+}
+
+// count brings the gauge up to date.
+func (o *outbox) count() {
+	pendingEvents.Add(int64(o.events - o.counted))
+	o.counted = o.events
+}
+
+// add returns false if there is no room. The caller holds the outbox.
+func (o *outbox) add(r WatchResponse) bool {
+	cost := responseBytes
+	if len(r.Events) > 0 && &r.Events[0] != o.newest {
+		for _, e := range r.Events {
+			cost += len(e)
+		}
+	}
+	if len(o.waiting) > 0 && o.bytes+cost > o.limit {
+		o.starved = true
+		return false
+	}
+	if len(r.Events) > 0 {
+		o.newest = &r.Events[0]
+	}
+	o.bytes += cost
+	o.events += len(r.Events)
+	o.waiting = append(o.waiting, r)
+	return true
+}
+
+// take empties the outbox. hadRefused tells that somebody waits for room.
+func (o *outbox) take() (responses []WatchResponse, hadRefused bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	free := o.taken[:0]
+	clear(o.taken) // lets the events go
+	if cap(free) > reusedResponses {
+		free = nil
+	}
+	o.taken, o.waiting = o.waiting, free
+	eventsTotal.Add(int64(o.events))
+	hadRefused, o.starved = o.starved, false
+	o.bytes, o.events, o.newest = 0, 0, nil
+	o.count()
+	if len(o.taken) == 0 {
+		return nil, hadRefused
+	}
+	return o.taken, hadRefused
+}
+
+// drop removes the responses of a watcher that is no more.
+func (o *outbox) drop(id WatchID) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	kept := o.waiting[:0]
+	for _, r := range o.waiting {
+		if r.WatchID != id {
+			kept = append(kept, r)
+			continue
+		}
+		o.events -= len(r.Events)
+	}
+	clear(o.waiting[len(kept):])
+	o.waiting = kept
+	o.count()
+}
+
+func (o *outbox) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = true
+	o.waiting, o.events, o.bytes, o.newest = nil, 0, 0, nil
+	o.count()
+	close(o.bell)
+}

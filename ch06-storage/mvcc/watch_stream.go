@@ -1,0 +1,128 @@
+package mvcc
+
+import (
+	"fmt"
+
+	"insideetcd/ch06-storage/interval"
+)
+
+// watchStream implements WatchStream. Everything but the outbox is guarded by the mu of
+// its store.
+type watchStream struct {
+	s   *WatchableStore
+	box outbox
+
+	held          bool // the hub holds box
+	watchers      map[WatchID]*watcher
+	nextID        WatchID
+	victims       []*watcher
+	slow          int // watchers that are not synced
+	progressAsked bool
+	closed        bool
+}
+
+// NewWatchStream implements Watchable. The caller closes the stream.
+func (s *WatchableStore) NewWatchStream() WatchStream {
+	watchStreamTotal.Add(1)
+	return &watchStream{s: s, box: newOutbox(), watchers: map[WatchID]*watcher{}}
+}
+
+func (st *watchStream) Watch(iv interval.Interval, o WatchOptions) (WatchID, error) {
+	switch {
+	case iv.IsEmpty():
+		return InvalidWatchID, ErrEmptyWatcherRange
+	case o.StartRev < 0:
+		return InvalidWatchID, fmt.Errorf("watch from revision %d: %w", o.StartRev, ErrCompacted)
+	}
+	w := &watcher{stream: st, iv: owned(iv), prevKV: o.PrevKV, noPut: o.NoPut, noDelete: o.NoDelete}
+	st.s.mu.Lock()
+	defer st.s.mu.Unlock()
+	if st.closed {
+		return InvalidWatchID, ErrWatchStreamClosed
+	}
+	id, err := st.chooseID(o.ID)
+	if err != nil {
+		return InvalidWatchID, err
+	}
+	w.id = id
+	st.s.hub.join(w, o.StartRev)
+	st.s.wakeSyncLoop()
+	return id, nil
+}
+
+func (st *watchStream) chooseID(wanted WatchID) (WatchID, error) {
+	if wanted != AutoWatchID {
+		if _, taken := st.watchers[wanted]; taken {
+			return InvalidWatchID, ErrWatcherDuplicateID
+		}
+		return wanted, nil
+	}
+	for st.watchers[st.nextID] != nil {
+		st.nextID++
+	}
+	st.nextID++
+	return st.nextID - 1, nil
+}
+
+func (st *watchStream) Cancel(id WatchID) error {
+	st.s.mu.Lock()
+	defer st.s.mu.Unlock()
+	w := st.watchers[id]
+	if w == nil {
+		return ErrWatcherNotExist
+	}
+	st.s.hub.leave(w)
+	st.box.drop(id)
+	st.s.hub.answerProgress(st)
+	return nil
+}
+
+func (st *watchStream) Chan() <-chan struct{} { return st.box.bell }
+
+// Take takes the store's lock only if somebody waits for the room it makes, and AFTER it
+// has let the outbox go: who has the store's lock may be waiting for that.
+func (st *watchStream) Take() []WatchResponse {
+	responses, hadRefused := st.box.take()
+	if hadRefused {
+		st.s.mu.Lock()
+		defer st.s.mu.Unlock()
+		st.s.hub.roomOn(st)
+		st.s.wakeSyncLoop()
+	}
+	return responses
+}
+
+func (st *watchStream) RequestProgress(id WatchID) {
+	st.s.mu.Lock()
+	defer st.s.mu.Unlock()
+	if w := st.watchers[id]; w != nil {
+		st.s.hub.progress(w)
+	}
+}
+
+func (st *watchStream) RequestProgressAll() {
+	st.s.mu.Lock()
+	defer st.s.mu.Unlock()
+	st.progressAsked = true
+	st.s.hub.answerProgress(st)
+}
+
+func (st *watchStream) Rev() int64 {
+	st.s.mu.Lock()
+	defer st.s.mu.Unlock()
+	return st.s.hub.rev
+}
+
+func (st *watchStream) Close() {
+	st.s.mu.Lock()
+	defer st.s.mu.Unlock()
+	if st.closed {
+		return
+	}
+	st.closed = true
+	for _, w := range st.watchers {
+		st.s.hub.leave(w)
+	}
+	st.box.close()
+	watchStreamTotal.Add(-1)
+}
