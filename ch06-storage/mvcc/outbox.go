@@ -36,7 +36,7 @@ type outbox struct {
 	closed  bool
 }
 
-func newOutbox() outbox { return outbox{limit: outboxBytes, bell: make(chan struct{}, 1)} }
+func newOutbox(limit int) *outbox { return &outbox{limit: limit, bell: make(chan struct{}, 1)} }
 
 // hold keeps the receiver out until release, so that everything added in between is
 // taken together and rings once.

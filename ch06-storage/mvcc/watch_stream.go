@@ -10,7 +10,7 @@ import (
 // its store.
 type watchStream struct {
 	s   *WatchableStore
-	box outbox
+	box *outbox
 
 	held          bool // the hub holds box
 	watchers      map[WatchID]*watcher
@@ -24,7 +24,7 @@ type watchStream struct {
 // NewWatchStream implements Watchable. The caller closes the stream.
 func (s *WatchableStore) NewWatchStream() WatchStream {
 	watchStreamTotal.Add(1)
-	return &watchStream{s: s, box: newOutbox(), watchers: map[WatchID]*watcher{}}
+	return &watchStream{s: s, box: newOutbox(s.streamBytes), watchers: map[WatchID]*watcher{}}
 }
 
 func (st *watchStream) Watch(iv interval.Interval, o WatchOptions) (WatchID, error) {

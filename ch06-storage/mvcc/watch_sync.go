@@ -8,17 +8,15 @@ import (
 	"insideetcd/ch06-storage/interval"
 )
 
-// The sync loop reads history for unsynced watchers, in slices. A slice serves up to
-// crewLimit watchers at once and is read without the store's lock, so the writer and all
-// other watchers go on. Only who is almost there is served under the lock, from a small
-// slice: else a writer might outrun the loop for ever.
-const (
-	crewLimit = 512
-	// almostThere is a lag in revisions that is read under the lock.
-	almostThere = 64
-	// scanChunk is the number of records looked up in the backend in one go.
-	scanChunk = 256
-)
+// syncLimits bound the rounds of the sync loop, which reads history for unsynced watchers
+// in slices. A slice serves a crew of watchers at once and is read without the store's
+// lock, so the writer and all other watchers go on. Only who is almost there is served
+// under the lock, from a small slice: else a writer might outrun the loop for ever.
+type syncLimits struct {
+	crew        int   // watchers served by one slice
+	almostThere int64 // lag in revisions from which on a slice is read under the lock
+	far, near   sliceLimit
+}
 
 // sliceLimit bounds a slice. It ends with the revision that goes over a limit, because a
 // transaction is not divided.
@@ -27,10 +25,14 @@ type sliceLimit struct {
 	deliveries int // events, counted for each watcher
 }
 
-var (
-	farSlice  = sliceLimit{bytes: 1 << 20, deliveries: 64 << 10}
-	nearSlice = sliceLimit{bytes: 64 << 10, deliveries: 4 << 10}
-)
+var defaultSyncLimits = syncLimits{
+	crew: 512, almostThere: 64,
+	far:  sliceLimit{bytes: 1 << 20, deliveries: 64 << 10},
+	near: sliceLimit{bytes: 64 << 10, deliveries: 4 << 10},
+}
+
+// scanChunk is the number of records looked up in the backend in one go.
+const scanChunk = 256
 
 // historySlice says what was read.
 type historySlice struct {
@@ -73,7 +75,7 @@ func (s *WatchableStore) syncRound() bool {
 	defer s.reading.Unlock()
 	crew, target, isServed := s.planRound()
 	if len(crew) > 0 && !isServed {
-		slice := s.store.Load().readSlice(crew, target, farSlice)
+		slice := s.store.Load().readSlice(crew, target, s.sync.far)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.hub.advance(crew, slice)
@@ -86,9 +88,9 @@ func (s *WatchableStore) syncRound() bool {
 func (s *WatchableStore) planRound() (crew []*watcher, target int64, isServed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	crew, target = s.hub.nextCrew(crewLimit), s.hub.rev
-	if len(crew) > 0 && target-crew[0].minRev < almostThere {
-		s.hub.advance(crew, s.store.Load().readSlice(crew, target, nearSlice))
+	crew, target = s.hub.nextCrew(s.sync.crew), s.hub.rev
+	if len(crew) > 0 && target-crew[0].minRev < s.sync.almostThere {
+		s.hub.advance(crew, s.store.Load().readSlice(crew, target, s.sync.near))
 		return crew, target, true
 	}
 	return crew, target, false

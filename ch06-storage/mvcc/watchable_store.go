@@ -17,9 +17,11 @@ import (
 // read transaction begins, but MUST NOT be waited for while one is open: the writer may
 // hold mu and wait for a commit, which waits for readers.
 type WatchableStore struct {
-	lg    *slog.Logger
-	cfg   Config
-	store atomic.Pointer[Store] // replaced by Restore only
+	lg          *slog.Logger
+	cfg         Config
+	sync        syncLimits
+	streamBytes int
+	store       atomic.Pointer[Store] // replaced by Restore only
 
 	mu  sync.Mutex
 	hub *watchHub
@@ -33,17 +35,29 @@ type WatchableStore struct {
 
 // OpenWatchable is Open for a store that can be watched.
 func OpenWatchable(lg *slog.Logger, b backend.Backend, cfg Config) (*WatchableStore, error) {
+	s, err := openWatchable(lg, b, cfg)
+	if err != nil {
+		return nil, err
+	}
+	s.done.Go(s.syncLoop)
+	return s, nil
+}
+
+// openWatchable starts no goroutine: a test may make the rounds of the sync loop itself.
+func openWatchable(lg *slog.Logger, b backend.Backend, cfg Config) (*WatchableStore, error) {
 	if lg == nil {
 		lg = slog.Default()
 	}
-	s := &WatchableStore{lg: lg, cfg: cfg, wake: make(chan struct{}, 1), stop: make(chan struct{})}
+	s := &WatchableStore{
+		lg: lg, cfg: cfg, sync: defaultSyncLimits, streamBytes: outboxBytes,
+		wake: make(chan struct{}, 1), stop: make(chan struct{}),
+	}
 	store, err := s.open(b)
 	if err != nil {
 		return nil, err
 	}
 	s.store.Store(store)
 	s.hub = newWatchHub(store.Rev())
-	s.done.Go(s.syncLoop)
 	return s, nil
 }
 
