@@ -14,12 +14,6 @@ import (
 // Range answers a range request from view: read, filter, sort, cut to the
 // limit, leave out values. Only steps that were asked for look into the stored
 // bytes. Count is that of the interval, whatever was filtered or cut off.
-func (a *applierV3backend) Range(view mvcc.ReadView, r *pb.RangeRequest) (*RangeResponse, error) {
-	return Range(view, r)
-}
-
-// Range is the range of ApplierV3 for callers that only read, such as a
-// linearizable read, which passes through no raft entry.
 func Range(view mvcc.ReadView, r *pb.RangeRequest) (*RangeResponse, error) {
 	rr, err := view.Range(interval.New(r.Key, r.RangeEnd), mvcc.RangeOptions{
 		Limit: readLimit(r), Rev: r.Revision, Count: r.CountOnly,
@@ -42,9 +36,11 @@ func Range(view mvcc.ReadView, r *pb.RangeRequest) (*RangeResponse, error) {
 }
 
 // readLimit says how many key-values to read: one more than asked for, to know
-// whether there are more; all of them when filters or an order come first.
+// whether there are more; all of them when filters or an order come first. A
+// target without an order does not count as one: etcd 3.4 then sorts the first
+// keys, and so does this.
 func readLimit(r *pb.RangeRequest) int64 {
-	if r.Limit <= 0 || r.SortOrder != pb.RangeRequest_NONE || r.SortTarget != pb.RangeRequest_KEY || filters(r) {
+	if r.Limit <= 0 || r.SortOrder != pb.RangeRequest_NONE || filters(r) {
 		return 0
 	}
 	return r.Limit + 1

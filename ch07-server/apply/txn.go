@@ -28,8 +28,10 @@ type branch struct {
 	nested    []*branch // nested[i] belongs to ops[i]; nil unless that is a transaction
 }
 
-// Txn executes a transaction that may write.
-func (a *applierV3backend) Txn(index uint64, r *pb.TxnRequest) (*TxnResponse, error) {
+// txn executes a transaction that may write. One that fails after its checks is
+// a damaged store, or an entry that etcd 3.4 stops at too (a delete and a put
+// that keeps the value of the same key): whoever goes on differs from the rest.
+func (a *applierV3backend) txn(index uint64, r *pb.TxnRequest) (*TxnResponse, error) {
 	if ReadOnly(r) {
 		return ReadTxn(a.kv, r)
 	}

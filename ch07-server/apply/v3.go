@@ -20,17 +20,13 @@ type Result struct {
 }
 
 // ApplierV3 executes the requests of the v3 API, one entry at a time (the
-// book's applierV3, §7.4.2). Appliers that check or count wrap another one.
+// book's applierV3, §7.4.2). An applier that checks or counts wraps another
+// one and passes the entry on.
 type ApplierV3 interface {
-	// Apply executes the entry at raft index `index`. The consistent index
-	// moves to it in the same transaction as the data.
+	// Apply executes the entry at raft index `index`, which MUST be Supported.
+	// A change moves the store's consistent index to it in its own
+	// transaction; where nothing changed, the caller moves it AFTER Apply.
 	Apply(index uint64, r *pb.InternalRaftRequest) Result
-
-	Put(index uint64, r *pb.PutRequest) (*PutResponse, error)
-	Range(view mvcc.ReadView, r *pb.RangeRequest) (*RangeResponse, error)
-	DeleteRange(index uint64, r *pb.DeleteRangeRequest) (*DeleteRangeResponse, error)
-	Txn(index uint64, r *pb.TxnRequest) (*TxnResponse, error)
-	Compaction(index uint64, r *pb.CompactionRequest) (*pb.CompactionResponse, <-chan struct{}, error)
 }
 
 // applierV3backend executes on the multi-version store.
@@ -38,8 +34,7 @@ type ApplierV3 interface {
 // Invariants
 //  1. A request whose check fails changes nothing: all checks of a request run
 //     before its first change.
-//  2. After Apply returned, the store's consistent index is at least `index`.
-//  3. A transaction that fails or panics half way is taken back: Abort is
+//  2. A transaction that fails or panics half way is taken back: Abort is
 //     deferred, and does nothing after End (REGRESSIONS S11).
 type applierV3backend struct {
 	kv mvcc.KV
@@ -68,34 +63,22 @@ func changesNothing(r *pb.InternalRaftRequest) bool {
 	return r.EqualVT(&rest)
 }
 
-func (a *applierV3backend) Apply(index uint64, r *pb.InternalRaftRequest) (res Result) {
+func (a *applierV3backend) Apply(index uint64, r *pb.InternalRaftRequest) Result {
 	switch {
 	case r.Put != nil:
-		res = result(a.Put(index, r.Put))
+		return result(a.put(index, r.Put))
 	case r.Txn != nil:
-		res = result(a.Txn(index, r.Txn))
+		return result(a.txn(index, r.Txn))
 	case r.DeleteRange != nil:
-		res = result(a.DeleteRange(index, r.DeleteRange))
+		return result(a.deleteRange(index, r.DeleteRange))
 	case r.Range != nil:
-		res = result(a.Range(a.kv, r.Range))
+		return result(Range(a.kv, r.Range))
 	case r.Compaction != nil:
-		resp, physc, err := a.Compaction(index, r.Compaction)
-		res = result(resp, err)
-		res.Physc = physc
+		return a.compact(r.Compaction)
 	case changesNothing(r):
-	default:
-		return Result{Err: fmt.Errorf("%w (raft index %d)", ErrUnsupported, index)}
+		return Result{}
 	}
-	a.settle(index)
-	return res
-}
-
-// settle moves the consistent index over an entry that changed nothing
-// (invariant 2); a change has moved it in its own transaction.
-func (a *applierV3backend) settle(index uint64) {
-	if a.kv.ConsistentIndex() < index {
-		a.kv.SetConsistentIndex(index)
-	}
+	panic(fmt.Sprintf("apply: raft entry %d was not asked for with Supported: %v", index, ErrUnsupported))
 }
 
 // result keeps a nil answer of an error from becoming a non-nil interface.
@@ -106,15 +89,12 @@ func result[T any](resp *T, err error) Result {
 	return Result{Resp: resp}
 }
 
-func (a *applierV3backend) Put(index uint64, r *pb.PutRequest) (*PutResponse, error) {
+func (a *applierV3backend) put(index uint64, r *pb.PutRequest) (*PutResponse, error) {
 	if err := checkLease(r); err != nil {
 		return nil, err
 	}
 	txn := a.kv.Write()
 	defer txn.Abort()
-	if err := checkPutKeeps(txn, r); err != nil {
-		return nil, err
-	}
 	txn.SetConsistentIndex(index)
 	resp, err := put(txn, r)
 	if err != nil {
@@ -124,7 +104,7 @@ func (a *applierV3backend) Put(index uint64, r *pb.PutRequest) (*PutResponse, er
 	return resp, nil
 }
 
-func (a *applierV3backend) DeleteRange(index uint64, r *pb.DeleteRangeRequest) (*DeleteRangeResponse, error) {
+func (a *applierV3backend) deleteRange(index uint64, r *pb.DeleteRangeRequest) (*DeleteRangeResponse, error) {
 	txn := a.kv.Write()
 	defer txn.Abort()
 	txn.SetConsistentIndex(index)
@@ -136,12 +116,17 @@ func (a *applierV3backend) DeleteRange(index uint64, r *pb.DeleteRangeRequest) (
 	return resp, nil
 }
 
-func (a *applierV3backend) Compaction(index uint64, r *pb.CompactionRequest) (*pb.CompactionResponse, <-chan struct{}, error) {
+// compact leaves the consistent index to the caller: it moves AFTER the
+// compaction is on disk, for compacting twice is harmless and never is not.
+func (a *applierV3backend) compact(r *pb.CompactionRequest) Result {
 	physc, err := a.kv.Compact(r.Revision)
 	if err != nil {
-		return nil, physc, err
+		return Result{Err: err, Physc: physc}
 	}
-	return &pb.CompactionResponse{Header: &pb.ResponseHeader{Revision: a.kv.Rev()}}, physc, nil
+	return Result{
+		Resp:  &pb.CompactionResponse{Header: &pb.ResponseHeader{Revision: a.kv.Rev()}},
+		Physc: physc,
+	}
 }
 
 // checkLease refuses a put that names a lease which does not exist.
@@ -177,7 +162,8 @@ func current(view mvcc.ReadView, key []byte) (mvccpb.RawKeyValue, error) {
 	return rr.KVs[0], nil
 }
 
-// put executes a checked put inside a write transaction.
+// put executes a put inside a write transaction. It fails before it changes
+// anything.
 func put(txn mvcc.TxnWrite, r *pb.PutRequest) (*PutResponse, error) {
 	value, lease := r.Value, r.Lease
 	resp := &PutResponse{Header: &pb.ResponseHeader{}}
@@ -185,6 +171,9 @@ func put(txn mvcc.TxnWrite, r *pb.PutRequest) (*PutResponse, error) {
 		prev, err := current(txn, r.Key)
 		if err != nil {
 			return nil, err
+		}
+		if prev == nil && (r.IgnoreValue || r.IgnoreLease) {
+			return nil, ErrKeyNotFound
 		}
 		if r.IgnoreValue {
 			value = prev.Value()

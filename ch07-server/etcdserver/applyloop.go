@@ -1,6 +1,7 @@
 package etcdserver
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,7 +20,6 @@ type etcdProgress struct {
 	confState raftpb.ConfState // after the last applied conf change
 	snapi     uint64           // index of the last raft snapshot
 	appliedi  uint64
-	appliedt  uint64
 }
 
 // slowApply is how long an entry may take before the log mentions it.
@@ -34,10 +34,13 @@ func (s *EtcdServer) applyLoop(ep etcdProgress) {
 		case <-s.stopping:
 			return
 		}
-		if err := s.applyAll(&ep, s.applyq.take()); err != nil {
+		if err := s.applyAll(&ep, s.applyq.take()); errors.Is(err, ErrStopped) {
+			return
+		} else if err != nil {
 			s.fail(err)
 			return
 		}
+		proposalsApplied.Set(float64(ep.appliedi))
 		s.applyWait.reach(ep.appliedi)
 		s.maybeSnapshot(&ep)
 	}
@@ -48,6 +51,9 @@ func (s *EtcdServer) applyAll(ep *etcdProgress, entries []raftpb.Entry) error {
 		e := &entries[i]
 		if e.Index <= ep.appliedi {
 			continue
+		}
+		if s.isStopping() { // a batch may be a whole log that is replayed
+			return ErrStopped
 		}
 		if e.Index != ep.appliedi+1 {
 			panic(fmt.Sprintf("etcdserver: entry %d follows applied entry %d", e.Index, ep.appliedi))
@@ -61,9 +67,8 @@ func (s *EtcdServer) applyAll(ep *etcdProgress, entries []raftpb.Entry) error {
 		if err != nil {
 			return fmt.Errorf("etcdserver: cannot apply raft entry %d of term %d: %w", e.Index, e.Term, err)
 		}
-		ep.appliedi, ep.appliedt = e.Index, e.Term
+		ep.appliedi = e.Index
 		s.appliedIndex.Store(e.Index)
-		proposalsApplied.Set(float64(e.Index))
 		s.w.trigger(id, result)
 	}
 	return nil
@@ -71,6 +76,7 @@ func (s *EtcdServer) applyAll(ep *etcdProgress, entries []raftpb.Entry) error {
 
 // applyEntry executes one entry and returns its request's ID. An error means
 // that this member must not go on; what a client did wrong is in the result.
+// The consistent index has passed the entry when it returns.
 func (s *EtcdServer) applyEntry(ep *etcdProgress, e *raftpb.Entry) (id uint64, res apply.Result, err error) {
 	switch e.Type {
 	case raftpb.EntryNormal:
@@ -122,7 +128,13 @@ func (s *EtcdServer) applyConfChange(ep *etcdProgress, e *raftpb.Entry) (uint64,
 		s.r.ApplyConfChange(cc)
 		return cc.ID, apply.Result{Err: refused}, nil
 	}
-	ep.confState = *s.r.ApplyConfChange(cc)
+	confState := s.r.ApplyConfChange(cc)
+	if len(confState.Voters) == 0 {
+		// The node has stopped and answers nothing any more. What it does not
+		// know must not end up in a snapshot.
+		return cc.ID, apply.Result{}, ErrStopped
+	}
+	ep.confState = *confState
 	if err := s.cluster.Apply(cc); err != nil {
 		return cc.ID, apply.Result{}, err
 	}

@@ -44,7 +44,8 @@ type bootstrapped struct {
 // NewServer opens the data directory, or makes a new one, and returns the
 // member it belongs to (book §7.3.1). Nothing runs until Start. A directory
 // that is damaged, in use, or holds what this build cannot serve is refused
-// with an error that names what was found; it is left as it was.
+// with an error that names what was found; nothing in it is changed, except
+// that files which a crash left half written are removed.
 func NewServer(cfg ServerConfig) (*EtcdServer, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
@@ -84,7 +85,6 @@ func bootstrap(cfg *ServerConfig) (*bootstrapped, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the database of data directory %s: %w", cfg.DataDir, err)
 	}
-	createBuckets(be)
 	b := &bootstrapped{be: be, v2store: v2store.New(membership.StoreClusterPrefix, membership.StoreKeysPrefix)}
 	if err := b.open(cfg); err != nil {
 		b.discard(cfg.logger())
@@ -119,6 +119,7 @@ func (b *bootstrapped) open(cfg *ServerConfig) error {
 	if err := begin(cfg); err != nil {
 		return err
 	}
+	createBuckets(b.be)
 	kv, err := mvcc.Open(cfg.logger(), b.be, mvcc.Config{
 		CompactionBatchLimit:    cfg.CompactionBatchLimit,
 		CompactionSleepInterval: cfg.CompactionSleepInterval,
@@ -149,6 +150,10 @@ func (b *bootstrapped) discard(lg *slog.Logger) {
 // create begins a new member: its IDs follow from the configuration, its log
 // starts with the conf change that makes it the cluster's voter.
 func (b *bootstrapped) create(cfg *ServerConfig) error {
+	if err := wal.CheckComplete(0, 0, b.be.ConsistentIndex()); err != nil {
+		return fmt.Errorf("no write-ahead log in %s, but data directory %s has been used: if the log is kept elsewhere, name its directory with --wal-dir: %w",
+			cfg.WALDir(), cfg.DataDir, err)
+	}
 	planned, err := membership.NewClusterFromURLsMap(cfg.logger(), cfg.InitialClusterToken, cfg.InitialPeerURLsMap)
 	if err != nil {
 		return err
@@ -213,6 +218,9 @@ func (b *bootstrapped) restart(cfg *ServerConfig) error {
 		if err := b.v2store.Recovery(sn.Data); err != nil {
 			return fmt.Errorf("recover the v2 tree from snapshot %d: %w", sn.Metadata.Index, err)
 		}
+		if err := checkNothingExpires(b.v2store); err != nil {
+			return fmt.Errorf("data directory %s: %w", cfg.DataDir, err)
+		}
 	}
 	b.openCluster(cfg, ids.ID(l.metadata.ClusterID))
 	if err := b.cluster.Recover(nil); err != nil {
@@ -244,7 +252,6 @@ func (b *bootstrapped) startAgain(cfg *ServerConfig, l *openedLog, sn *raftpb.Sn
 			confState: sn.Metadata.ConfState,
 			snapi:     sn.Metadata.Index,
 			appliedi:  sn.Metadata.Index,
-			appliedt:  sn.Metadata.Term,
 		}
 	}
 	if err := b.raftStorage.SetHardState(l.state); err != nil {
@@ -313,9 +320,11 @@ type openedLog struct {
 	entries  []raftpb.Entry
 }
 
-// neverUsed tells that the log was created but nothing was ever written to it.
+// neverUsed tells that the first write to the log did not get as far as raft's
+// state: nothing was ever committed. An entry that did arrive is the conf change
+// that beginning again writes in its place.
 func (l *openedLog) neverUsed(sn *raftpb.Snapshot) bool {
-	return sn == nil && len(l.entries) == 0 && raft.IsEmptyHardState(l.state)
+	return sn == nil && raft.IsEmptyHardState(l.state)
 }
 
 // lastIndex is the last index that log or snapshot know.

@@ -43,10 +43,9 @@ type ServerConfig struct {
 	InitialClusterToken string
 	NewCluster          bool
 
-	TickMs                     uint // milliseconds of one raft tick, the heartbeat interval
-	ElectionTicks              int  // ticks without a leader before an election
-	InitialElectionTickAdvance bool
-	PreVote                    bool
+	TickMs        uint // milliseconds of one raft tick, the heartbeat interval
+	ElectionTicks int  // ticks without a leader before an election
+	PreVote       bool
 
 	QuotaBackendBytes    int64 // 0 means DefaultQuotaBytes, negative no limit
 	BackendBatchInterval time.Duration

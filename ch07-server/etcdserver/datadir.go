@@ -8,7 +8,9 @@ import (
 	"insideetcd/ch03-etcdraft/raftpb"
 	"insideetcd/ch05-wal-snap/wal"
 	"insideetcd/ch06-storage/backend"
+	"insideetcd/ch06-storage/v2store"
 	"insideetcd/ch07-server/apply"
+	"insideetcd/ch07-server/membership"
 )
 
 // isLeftover names files below snap that a crash may leave half written: a
@@ -117,4 +119,30 @@ func unsupportedState(be backend.Backend) (string, error) {
 		return "authentication that is switched on", nil
 	}
 	return "", nil
+}
+
+// checkNothingExpires refuses a v2 tree with keys that etcd 3.4 would remove
+// after a while.
+func checkNothingExpires(tree v2store.Store) error {
+	keys, err := tree.Get(membership.StoreKeysPrefix, true)
+	if err != nil {
+		return fmt.Errorf("read the v2 keys: %w", err)
+	}
+	if expires := expiring(keys.Node); expires != "" {
+		return fmt.Errorf("it holds v2 key %s, which expires; this server cannot serve that yet: use etcd 3.4 for it", expires)
+	}
+	return nil
+}
+
+// expiring names a node below n that has a time to live; "" when none has.
+func expiring(n *v2store.NodeExtern) string {
+	if n.Expiration != nil {
+		return n.Key
+	}
+	for _, child := range n.Nodes {
+		if found := expiring(child); found != "" {
+			return found
+		}
+	}
+	return ""
 }

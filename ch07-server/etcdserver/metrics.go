@@ -59,3 +59,12 @@ func (s *EtcdServer) quota() int64 {
 		return q
 	}
 }
+
+// setTo sets a gauge that says yes or no.
+func setTo(g prometheus.Gauge, yes bool) {
+	if yes {
+		g.Set(1)
+		return
+	}
+	g.Set(0)
+}

@@ -3,6 +3,7 @@ package etcdserver
 import (
 	"context"
 	"errors"
+	"time"
 
 	pb "insideetcd/ch01-intro/api/etcdserverpb"
 	"insideetcd/ch07-server/apply"
@@ -46,38 +47,53 @@ func (s *EtcdServer) proposeV2(ctx context.Context, r *pb.Request) error {
 
 func (s *EtcdServer) proposeAndWait(ctx context.Context, id uint64, data []byte) (apply.Result, error) {
 	c := s.w.register(id)
-	deadline := s.deadlines.get()
+	deadline, start := s.deadlines.get()
 	proposalsPending.Inc()
 	defer proposalsPending.Dec()
 
-	if err := s.r.Propose(deadline, data); err != nil {
-		proposalsFailed.Inc()
-		s.w.forget(id, c)
-		return apply.Result{}, s.explain(ctx, deadline, err)
-	}
-	select {
-	case res := <-c:
-		s.w.release(c)
-		return res, nil
-	case <-ctx.Done():
-	case <-deadline.Done():
+	err := s.propose(ctx, deadline, data)
+	if err == nil {
+		select {
+		case res := <-c:
+			s.w.release(c)
+			return res, nil
+		case <-ctx.Done():
+		case <-deadline.Done():
+		}
 	}
 	proposalsFailed.Inc()
 	s.w.forget(id, c)
-	return apply.Result{}, s.explain(ctx, deadline, context.Cause(deadline))
+	return apply.Result{}, s.explain(ctx, deadline, start, err)
 }
 
-// explain turns the end of a wait into the error that a client gets: it gave
-// up itself, the server stops, or time ran out, and then for which reason.
-func (s *EtcdServer) explain(ctx, deadline context.Context, err error) error {
+// propose hands data to raft. That takes a moment as long as there is a leader;
+// without one raft holds the proposal back, and a caller that gives up must be
+// able to take it back too.
+func (s *EtcdServer) propose(ctx, deadline context.Context, data []byte) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.Leader() == 0 {
+		merged, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(deadline, cancel)()
+		deadline = merged
+	}
+	return s.r.Propose(deadline, data)
+}
+
+// explain turns the end of a wait that began at start into the error that a
+// client gets: it gave up itself, the server stops, or time ran out, and then
+// for which reason. err is why a proposal was not even taken, nil if it was.
+func (s *EtcdServer) explain(ctx, deadline context.Context, start time.Time, err error) error {
 	switch {
 	case s.isStopping():
 		return ErrStopped
 	case errors.Is(ctx.Err(), context.Canceled):
 		return ErrCanceled
-	case ctx.Err() == nil && deadline.Err() == nil:
-		return err // the proposal itself was refused
-	case s.leaderLostSince(s.Cfg.ReqTimeout()):
+	case ctx.Err() == nil && deadline.Err() == nil && err != nil:
+		return err
+	case s.leaderLostAround(start):
 		return ErrTimeoutDueToLeaderFail
 	}
 	return ErrTimeout

@@ -3,7 +3,6 @@ package etcdserver
 import (
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -136,37 +135,4 @@ func (r *raftNode) offerReadState(rs raft.ReadState) {
 func (r *raftNode) stop() {
 	close(r.stopc)
 	<-r.done
-}
-
-// applyQueue takes committed entries from the raft loop without ever blocking
-// it, and gives the apply loop everything that has gathered: while one batch
-// is applied, the next one forms. maxApplyBacklog bounds it in practice.
-type applyQueue struct {
-	mu      sync.Mutex
-	entries []raftpb.Entry
-	spare   []raftpb.Entry // the batch before, to be used again
-	ready   chan struct{}  // holds a token when entries may be waiting
-}
-
-func newApplyQueue() *applyQueue { return &applyQueue{ready: make(chan struct{}, 1)} }
-
-func (q *applyQueue) push(entries []raftpb.Entry) {
-	q.mu.Lock()
-	q.entries = append(q.entries, entries...)
-	q.mu.Unlock()
-	select {
-	case q.ready <- struct{}{}:
-	default:
-	}
-}
-
-// take returns all waiting entries. The slice is valid until the next take.
-func (q *applyQueue) take() []raftpb.Entry {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	batch := q.entries
-	clear(q.spare)
-	q.entries = q.spare[:0]
-	q.spare = batch
-	return batch
 }

@@ -71,7 +71,7 @@ func (s *EtcdServer) linearizableReads() {
 // that a late answer to a question of an earlier round cannot be taken for an
 // answer to this one (test R1); all attempts of one round are equally good.
 func (s *EtcdServer) confirmedIndex(leaderChanged <-chan struct{}) (uint64, error) {
-	deadline := s.deadlines.get()
+	deadline, start := s.deadlines.get()
 	retry := time.NewTimer(readRetryInterval)
 	defer retry.Stop()
 	var attempts []uint64
@@ -79,7 +79,7 @@ func (s *EtcdServer) confirmedIndex(leaderChanged <-chan struct{}) (uint64, erro
 		id := s.reqIDGen.Next()
 		attempts = append(attempts, id)
 		if err := s.r.ReadIndex(deadline, binary.BigEndian.AppendUint64(nil, id)); err != nil {
-			return 0, s.explain(deadline, deadline, err)
+			return 0, s.explain(s.ctx, deadline, start, err)
 		}
 		index, answered, err := s.awaitReadState(attempts, retry.C, leaderChanged, deadline)
 		if answered || err != nil {
@@ -106,7 +106,7 @@ func (s *EtcdServer) awaitReadState(attempts []uint64, retry <-chan time.Time, l
 			return 0, false, ErrLeaderChanged
 		case <-deadline.Done():
 			slowReadIndexes.Inc()
-			return 0, false, s.explain(deadline, deadline, ErrTimeout)
+			return 0, false, ErrTimeout
 		case <-s.stopping:
 			return 0, false, ErrStopped
 		}

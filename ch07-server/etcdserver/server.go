@@ -10,7 +10,6 @@ import (
 	pb "insideetcd/ch01-intro/api/etcdserverpb"
 	"insideetcd/ch01-intro/ids"
 	"insideetcd/ch01-intro/version"
-	"insideetcd/ch03-etcdraft/raftpb"
 	"insideetcd/ch06-storage/backend"
 	"insideetcd/ch06-storage/mvcc"
 	"insideetcd/ch06-storage/v2store"
@@ -66,6 +65,7 @@ type EtcdServer struct {
 	stopping chan struct{}
 	done     chan struct{}
 
+	haltOnce  sync.Once
 	stopOnce  sync.Once
 	startOnce sync.Once
 	started   atomic.Bool
@@ -73,7 +73,7 @@ type EtcdServer struct {
 	wg        sync.WaitGroup // goroutines other than raftNode.run and applyLoop
 
 	errMu sync.Mutex
-	err   error // why the server stopped by itself
+	err   error // why the server stops by itself
 }
 
 func newEtcdServer(cfg ServerConfig, b *bootstrapped) *EtcdServer {
@@ -129,38 +129,25 @@ func (s *EtcdServer) goAttach(f func()) {
 	}()
 }
 
-// campaignAlone makes the only voter of a cluster its leader without waiting
-// for an election timeout: there is nobody it could disturb. Raft refuses as
-// long as committed conf changes wait to be applied, so those come first; it
-// is asked again in case it has not heard yet that they are.
-func (s *EtcdServer) campaignAlone() {
-	if err := s.waitApplied(s.startCommit); err != nil {
-		return
-	}
-	for s.Leader() == 0 {
-		changed := s.leaderChangedNotify()
-		if err := s.r.Campaign(s.ctx); err != nil {
-			return
-		}
-		select {
-		case <-changed:
-		case <-time.After(s.Cfg.tick()):
-		case <-s.stopping:
-			return
-		}
-	}
-}
-
 // Stop ends the member cleanly: what was acknowledged is on disk, the files
-// are closed. It may be called more than once and by several goroutines.
+// are closed. Nobody may use KV or Backend any more, so whoever serves clients
+// stops doing so BEFORE. It may be called more than once.
 func (s *EtcdServer) Stop() {
+	s.halt()
 	s.stopOnce.Do(s.stop)
 	<-s.done
 }
 
+// halt turns callers away and lets the server's goroutines end; the stores stay
+// open for those who are reading.
+func (s *EtcdServer) halt() {
+	s.haltOnce.Do(func() {
+		close(s.stopping)
+		s.cancel()
+	})
+}
+
 func (s *EtcdServer) stop() {
-	close(s.stopping)
-	s.cancel()
 	if s.started.Load() {
 		s.r.stop()
 		<-s.applyDone
@@ -187,8 +174,8 @@ func (s *EtcdServer) closeStores() {
 	}
 }
 
-// fail stops the server because it cannot go on without risking what was
-// acknowledged. Err tells the reason.
+// fail halts the server because it cannot go on without risking what was
+// acknowledged. Err tells the reason; Stop is still to be called.
 func (s *EtcdServer) fail(err error) {
 	s.errMu.Lock()
 	if s.err == nil {
@@ -196,10 +183,10 @@ func (s *EtcdServer) fail(err error) {
 	}
 	s.errMu.Unlock()
 	s.lg.Error("stopping the server", "error", err)
-	go s.Stop()
+	s.halt()
 }
 
-// Err is why the server stopped by itself; nil if it was told to.
+// Err is why the server stops by itself; nil if it was told to.
 func (s *EtcdServer) Err() error {
 	s.errMu.Lock()
 	defer s.errMu.Unlock()
@@ -213,54 +200,6 @@ func (s *EtcdServer) isStopping() bool {
 	default:
 		return false
 	}
-}
-
-// updateLeadership, updateCommittedIndex and enqueueApply are the server's
-// side of raftNode (readyHandler).
-func (s *EtcdServer) updateLeadership(lead uint64, leading bool) {
-	set := func(g interface{ Set(float64) }, v bool) {
-		g.Set(map[bool]float64{true: 1}[v])
-	}
-	set(hasLeader, lead != 0)
-	set(isLeader, leading)
-	set(isLearner, s.IsLearner())
-	if lead == 0 {
-		return
-	}
-	leaderChanges.Inc()
-	s.leaderMu.Lock()
-	s.electedAt = time.Now()
-	close(s.leaderChanged)
-	s.leaderChanged = make(chan struct{})
-	s.leaderMu.Unlock()
-}
-
-func (s *EtcdServer) updateCommittedIndex(index uint64) {
-	if index > s.committedIndex.Load() {
-		s.committedIndex.Store(index)
-		proposalsCommitted.Set(float64(index))
-	}
-}
-
-func (s *EtcdServer) enqueueApply(entries []raftpb.Entry) { s.applyq.push(entries) }
-
-// leaderChangedNotify returns a channel that is closed when another leader is
-// known.
-func (s *EtcdServer) leaderChangedNotify() <-chan struct{} {
-	s.leaderMu.Lock()
-	defer s.leaderMu.Unlock()
-	return s.leaderChanged
-}
-
-// leaderLostSince tells whether a leader was replaced around the time of a
-// request that started `ago` ago: then it probably died with the old leader.
-func (s *EtcdServer) leaderLostSince(ago time.Duration) bool {
-	s.leaderMu.Lock()
-	elected := s.electedAt
-	s.leaderMu.Unlock()
-	start := time.Now().Add(-ago)
-	lost := elected.Add(-2 * s.Cfg.ElectionTimeout())
-	return start.After(lost) && start.Before(elected)
 }
 
 // What the server tells about itself.
@@ -310,6 +249,10 @@ func (s *EtcdServer) MaxRequestBytes() int { return int(s.Cfg.MaxRequestBytes) }
 
 // Ready is closed when the member serves requests.
 func (s *EtcdServer) Ready() <-chan struct{} { return s.readych }
+
+// StoppingNotify is closed when the server begins to stop, by Stop or by itself
+// (Err): it answers ErrStopped from then on, and Stop is to be called.
+func (s *EtcdServer) StoppingNotify() <-chan struct{} { return s.stopping }
 
 // StopNotify is closed when the server has stopped.
 func (s *EtcdServer) StopNotify() <-chan struct{} { return s.done }

@@ -8,14 +8,17 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	pb "insideetcd/ch01-intro/api/etcdserverpb"
 	"insideetcd/ch05-wal-snap/fileutil"
+	"insideetcd/ch05-wal-snap/snap"
 	"insideetcd/ch05-wal-snap/wal"
 	"insideetcd/ch05-wal-snap/walpb"
 	"insideetcd/ch06-storage/backend"
@@ -43,8 +46,8 @@ func started(t testing.TB, cfg ServerConfig) *EtcdServer {
 	t.Cleanup(s.Stop)
 	select {
 	case <-s.Ready():
-	case <-s.StopNotify():
-		t.Fatalf("the server stopped by itself: %v", s.Err())
+	case <-s.StoppingNotify():
+		t.Fatalf("the server stops by itself: %v", s.Err())
 	}
 	return s
 }
@@ -243,6 +246,86 @@ func TestALogThatWasBegunButNeverUsedIsBegunAgain(t *testing.T) {
 	require.EqualValues(t, 2, put(t, s, "k", "v"))
 }
 
+// A power cut may leave the first entry, and not the state that was written
+// behind it in the same breath.
+func TestALogWithHalfOfItsFirstWriteIsBegunAgain(t *testing.T) {
+	cfg := config(t.TempDir())
+	started(t, cfg).Stop()
+	var behindFirst int64
+	require.NoError(t, wal.Scan(nil, cfg.WALDir(), func(l wal.Location, rec walpb.Record) error {
+		if rec.Type == wal.EntryType && behindFirst == 0 {
+			behindFirst = l.Offset + l.Bytes
+		}
+		return nil
+	}))
+	require.NoError(t, os.Truncate(tail(t, cfg.WALDir()), behindFirst))
+	require.NoError(t, os.Remove(cfg.BackendPath()))
+
+	s := started(t, cfg)
+	require.EqualValues(t, 2, put(t, s, "k", "v"))
+	s.Stop()
+	require.Equal(t, "v", get(t, started(t, cfg), "k"))
+}
+
+func TestADatabaseWithoutItsLogIsRefused(t *testing.T) {
+	cfg := config(t.TempDir())
+	s := started(t, cfg)
+	put(t, s, "k", "v")
+	s.Stop()
+	require.NoError(t, os.RemoveAll(cfg.WALDir()))
+	_, err := NewServer(cfg)
+	require.ErrorIs(t, err, wal.ErrLostEntries)
+	require.ErrorContains(t, err, "--wal-dir")
+	require.NoDirExists(t, cfg.WALDir())
+}
+
+// A stop may fall between the replay of a conf change and a snapshot. Whatever
+// snapshots it leaves name the voter.
+func TestAStopDuringReplayLeavesNoSnapshotWithoutVoters(t *testing.T) {
+	cfg := config(t.TempDir())
+	s := started(t, cfg)
+	for i := range 20 {
+		put(t, s, fmt.Sprint("k", i), "v")
+	}
+	s.Stop()
+	trim(t, cfg.WALDir())
+	for i := range 40 {
+		again := config(t.TempDir())
+		again.SnapshotCount, again.UnsafeNoFsync = 3, true
+		require.NoError(t, os.CopyFS(again.DataDir, os.DirFS(cfg.DataDir)))
+		s, err := NewServer(again)
+		require.NoError(t, err)
+		s.Start()
+		for range i * 50 { // stop at different moments of the replay
+			runtime.Gosched()
+		}
+		s.Stop()
+		sn, err := snap.New(again.Logger, again.SnapDir()).Load()
+		if !errors.Is(err, snap.ErrNoSnapshot) {
+			require.NoError(t, err)
+			require.Len(t, sn.Metadata.ConfState.Voters, 1, "round %d", i)
+		}
+	}
+}
+
+// trim cuts the preallocated zeros off the log, so that copies are quick.
+func trim(t testing.TB, dir string) {
+	t.Helper()
+	end := endOfRecords(t, dir)
+	require.NoError(t, os.Truncate(tail(t, dir), end))
+}
+
+func TestAProposalWithoutALeaderEndsWithItsCaller(t *testing.T) {
+	s, err := NewServer(config(t.TempDir())) // never started: no leader
+	require.NoError(t, err)
+	defer s.Stop()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	_, err = s.Put(ctx, &pb.PutRequest{Key: []byte("k")})
+	require.ErrorIs(t, err, ErrTimeout)
+	require.ErrorIs(t, ctx.Err(), context.DeadlineExceeded)
+}
+
 // J5 (REGRESSIONS): a log that lost its last synced entries looks whole. The
 // database knows better.
 func TestRegression_J5_LostTailIsNoticed(t *testing.T) {
@@ -361,8 +444,12 @@ func TestAFailedLogWriteStopsTheServer(t *testing.T) {
 	require.NoError(t, s.r.storage.close()) // every later write fails
 	_, err := s.Put(t.Context(), &pb.PutRequest{Key: []byte("k"), Value: []byte("lost")})
 	require.Error(t, err)
-	<-s.StopNotify()
+	<-s.StoppingNotify()
 	require.ErrorIs(t, s.Err(), wal.ErrClosed)
+	resp, err := s.Range(t.Context(), &pb.RangeRequest{Key: []byte("k"), Serializable: true})
+	require.NoError(t, err, "whoever reads goes on reading until Stop")
+	require.Equal(t, "acknowledged", string(resp.Kvs[0].Value()))
+	s.Stop()
 
 	s = started(t, cfg)
 	require.Equal(t, "acknowledged", get(t, s, "k"))

@@ -30,6 +30,9 @@ func (s *EtcdServer) maybeSnapshot(ep *etcdProgress) {
 }
 
 func (s *EtcdServer) saveSnapshot(state etcdProgress, tree v2store.Store) error {
+	if len(state.confState.Voters) == 0 {
+		panic(fmt.Sprintf("etcdserver: snapshot %d would name no voter: no member could start from it", state.appliedi))
+	}
 	data, err := tree.SaveNoCopy()
 	if err != nil {
 		return fmt.Errorf("encode the v2 tree: %w", err)

@@ -2,6 +2,7 @@ package etcdserver
 
 import (
 	"context"
+	"fmt"
 
 	pb "insideetcd/ch01-intro/api/etcdserverpb"
 	"insideetcd/ch07-server/apply"
@@ -73,7 +74,11 @@ func answer[T any](res apply.Result, err error) (T, error) {
 	if res.Err != nil {
 		return none, res.Err
 	}
-	return res.Resp.(T), nil
+	resp, ok := res.Resp.(T)
+	if !ok {
+		return none, fmt.Errorf("etcdserver: the request was applied, but its answer is a %T, not a %T", res.Resp, none)
+	}
+	return resp, nil
 }
 
 // Members lists the members by ascending ID; linearizable asks for a list that

@@ -1,11 +1,8 @@
 package etcdserver
 
 import (
-	"context"
 	"fmt"
 	"sync"
-	"sync/atomic"
-	"time"
 
 	"insideetcd/ch07-server/apply"
 )
@@ -84,80 +81,3 @@ func (w *waiters) forget(id uint64, c chan apply.Result) {
 
 // release gives back a channel whose result was received.
 func (w *waiters) release(c chan apply.Result) { w.pool.Put(c) }
-
-// appliedWait lets readers wait until apply has reached an index. Only the
-// linearizable read loop and a few administrative calls wait here.
-type appliedWait struct {
-	mu      sync.Mutex
-	reached uint64
-	waiting []appliedWaiter
-}
-
-type appliedWaiter struct {
-	index uint64
-	c     chan struct{}
-}
-
-// wait returns a channel that is closed once apply has reached index.
-func (a *appliedWait) wait(index uint64) <-chan struct{} {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	c := make(chan struct{})
-	if a.reached >= index {
-		close(c)
-		return c
-	}
-	a.waiting = append(a.waiting, appliedWaiter{index, c})
-	return c
-}
-
-// reach announces that everything up to index is applied.
-func (a *appliedWait) reach(index uint64) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.reached = index
-	left := a.waiting[:0]
-	for _, w := range a.waiting {
-		if w.index > index {
-			left = append(left, w)
-			continue
-		}
-		close(w.c)
-	}
-	a.waiting = left
-}
-
-// deadlines hands out contexts that end a fixed time after they are asked for.
-// Requests that start close together share one, so that a request costs no
-// timer and no context of its own; a request may get up to one slot more time
-// than it should.
-type deadlines struct {
-	parent  context.Context
-	timeout time.Duration
-	slot    time.Duration
-	latest  atomic.Pointer[deadline]
-}
-
-type deadline struct {
-	ctx   context.Context
-	until time.Time // handed out before this moment
-}
-
-func newDeadlines(parent context.Context, timeout time.Duration) *deadlines {
-	return &deadlines{parent: parent, timeout: timeout, slot: timeout / 16}
-}
-
-// get returns a context that ends between timeout and timeout plus one slot
-// from now. Its error is context.DeadlineExceeded, or Canceled when the parent
-// ended.
-func (d *deadlines) get() context.Context {
-	now := time.Now()
-	if l := d.latest.Load(); l != nil && now.Before(l.until) {
-		return l.ctx
-	}
-	ctx, cancel := context.WithDeadline(d.parent, now.Add(d.timeout+d.slot))
-	context.AfterFunc(ctx, cancel) // frees the timer of a context that nobody cancels earlier
-	l := &deadline{ctx: ctx, until: now.Add(d.slot)}
-	d.latest.Store(l)
-	return l.ctx
-}

@@ -12,6 +12,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	// The server under test is built by these tests; linked in here as well, it
+	// makes the go command run them again when the server has changed.
+	_ "insideetcd/final/embed"
 )
 
 var (

@@ -170,10 +170,9 @@ func (c *Config) serverConfig(peers map[string][]string) etcdserver.ServerConfig
 		InitialClusterToken: c.InitialClusterToken,
 		NewCluster:          c.ClusterState == ClusterStateFlagNew,
 
-		TickMs:                     c.TickMs,
-		ElectionTicks:              int(c.ElectionMs / c.TickMs),
-		InitialElectionTickAdvance: c.InitialElectionTickAdvance,
-		PreVote:                    c.PreVote,
+		TickMs:        c.TickMs,
+		ElectionTicks: int(c.ElectionMs / c.TickMs),
+		PreVote:       c.PreVote,
 
 		QuotaBackendBytes:       c.QuotaBackendBytes,
 		BackendBatchInterval:    c.BackendBatchInterval,

@@ -124,7 +124,7 @@ func (e *Etcd) run() {
 			e.cfg.logger().Info("ready to serve client requests", "address", l.Addr().String())
 		}
 		close(e.readyc)
-	case <-e.Server.StopNotify():
+	case <-e.Server.StoppingNotify():
 		e.fail(memberStopped(e.Server))
 		return
 	case <-e.closec:
@@ -133,7 +133,7 @@ func (e *Etcd) run() {
 	select {
 	case err := <-e.front.Err():
 		e.fail(err)
-	case <-e.Server.StopNotify():
+	case <-e.Server.StoppingNotify():
 		e.fail(memberStopped(e.Server))
 	case <-e.closec:
 	}
