@@ -35,7 +35,7 @@ var (
 	slowApplies        = counter("slow_apply_total", "Entries that took longer than 100 ms to apply.")
 	slowReadIndexes    = counter("slow_read_indexes_total", "ReadIndex requests that were answered late or not at all.")
 	readIndexesFailed  = counter("read_indexes_failed_total", "ReadIndex requests that failed.")
-	quotaBackendBytes  = gauge("quota_backend_bytes", "Size limit of the database in bytes; 0 when there is none.")
+	quotaBackendBytes  = gauge("quota_backend_bytes", "Size limit of the database in bytes; -1 when there is none.")
 	serverID           = labelled("id", "1 on the label that holds this member's ID in hexadecimal.", "server_id")
 	serverVersion      = labelled("version", "1 on the label that holds the server's version.", "server_version")
 	serverGoVersion    = labelled("go_version", "1 on the label that holds the version of Go.", "server_go_version")
@@ -48,11 +48,11 @@ func (s *EtcdServer) reportIdentity() {
 	quotaBackendBytes.Set(float64(s.quota()))
 }
 
-// quota is the size limit of the database in bytes, 0 for none.
+// quota is the size limit of the database in bytes, -1 for none.
 func (s *EtcdServer) quota() int64 {
 	switch q := s.Cfg.QuotaBackendBytes; {
 	case q < 0:
-		return 0
+		return -1
 	case q == 0:
 		return DefaultQuotaBytes
 	default:

@@ -69,6 +69,7 @@ func serverOptions(s EtcdServer, o Options) []grpc.ServerOption {
 		grpc.MaxSendMsgSize(maxSendBytes),
 		grpc.NumStreamWorkers(streamWorkers),
 		grpc.SharedWriteBuffer(true), // idle connections hold no buffer
+		grpc.WaitForHandlers(true),   // Stop returns AFTER the last handler let go of the stores
 		grpc.MaxConcurrentStreams(o.MaxConcurrentStreams),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: o.KeepAliveMinTime}),
 	}
