@@ -55,14 +55,17 @@ func (m *member) stop() {
 }
 
 // diskImage is what a crash at this moment would leave: the file as it is.
-func (m *member) diskImage() string {
-	image, err := os.ReadFile(m.path)
-	require.NoError(m.t, err)
-	f, err := os.CreateTemp(filepath.Dir(m.path), "image")
-	require.NoError(m.t, err)
+func (m *member) diskImage() string { return copyFile(m.t, m.path) }
+
+// copyFile copies a file to another one in the same folder.
+func copyFile(t require.TestingT, path string) string {
+	image, err := os.ReadFile(path)
+	require.NoError(t, err)
+	f, err := os.CreateTemp(filepath.Dir(path), "image")
+	require.NoError(t, err)
 	_, err = f.Write(image)
-	require.NoError(m.t, err)
-	require.NoError(m.t, f.Close())
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
 	return f.Name()
 }
 

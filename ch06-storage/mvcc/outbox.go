@@ -19,7 +19,8 @@ const (
 //  1. Responses are taken in the order in which they were added.
 //  2. It holds at most limit bytes, or one response: one is always taken in, however
 //     large, as a transaction is not divided.
-//  3. After a refusal (starved) the next take says so; nothing is forgotten.
+//  3. After a refusal, and when it holds the end of a watcher, the next take says that its
+//     stream has news; nothing is forgotten.
 //  4. If it holds something and is not held, the bell has rung.
 type outbox struct {
 	limit int
@@ -32,7 +33,7 @@ type outbox struct {
 	events  int
 	counted int    // of events, in the gauge
 	newest  *Event // first of the events last counted
-	starved bool
+	news    bool
 	closed  bool
 }
 
@@ -68,20 +69,22 @@ func (o *outbox) add(r WatchResponse) bool {
 		}
 	}
 	if len(o.waiting) > 0 && o.bytes+cost > o.limit {
-		o.starved = true
+		o.news = true
 		return false
 	}
 	if len(r.Events) > 0 {
 		o.newest = &r.Events[0]
 	}
+	o.news = o.news || r.CompactRevision != 0
 	o.bytes += cost
 	o.events += len(r.Events)
 	o.waiting = append(o.waiting, r)
 	return true
 }
 
-// take empties the outbox. hadRefused tells that somebody waits for room.
-func (o *outbox) take() (responses []WatchResponse, hadRefused bool) {
+// take empties the outbox. hasNews tells that somebody waits for room, or that a watcher's
+// end is among the responses.
+func (o *outbox) take() (responses []WatchResponse, hasNews bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	free := o.taken[:0]
@@ -91,17 +94,17 @@ func (o *outbox) take() (responses []WatchResponse, hadRefused bool) {
 	}
 	o.taken, o.waiting = o.waiting, free
 	eventsTotal.Add(int64(o.events))
-	hadRefused, o.starved = o.starved, false
+	hasNews, o.news = o.news, false
 	o.bytes, o.events, o.newest = 0, 0, nil
 	o.count()
 	if len(o.taken) == 0 {
-		return nil, hadRefused
+		return nil, hasNews
 	}
-	return o.taken, hadRefused
+	return o.taken, hasNews
 }
 
-// drop removes the responses of a watcher that is no more.
-func (o *outbox) drop(id WatchID) {
+// drop removes the responses that have this ID, and returns their number.
+func (o *outbox) drop(id WatchID) (dropped int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	kept := o.waiting[:0]
@@ -112,9 +115,11 @@ func (o *outbox) drop(id WatchID) {
 		}
 		o.events -= len(r.Events)
 	}
+	dropped = len(o.waiting) - len(kept)
 	clear(o.waiting[len(kept):])
 	o.waiting = kept
 	o.count()
+	return dropped
 }
 
 func (o *outbox) close() {

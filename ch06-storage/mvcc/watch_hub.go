@@ -20,8 +20,8 @@ import (
 //     the place is its state.
 //  2. Synced watchers have been sent everything up to rev. rev follows the store's
 //     revision commit by commit.
-//  3. Every watcher that is not gone is in the watchers of its stream; slow of the stream
-//     counts those that are not synced.
+//  3. Every watcher is in the watchers of its stream until it is canceled, or its end was
+//     taken; slow of the stream counts those that are unsynced or victims.
 type watchHub struct {
 	rev      int64
 	synced   *watcherGroup
@@ -58,11 +58,18 @@ func (h *watchHub) join(w *watcher, startRev int64) {
 	h.place(w)
 }
 
+// retire ends a watcher. Its ID stays in use.
+func (h *watchHub) retire(w *watcher) {
+	h.displace(w)
+	watcherTotal.Add(-1)
+}
+
 // leave removes a watcher for good.
 func (h *watchHub) leave(w *watcher) {
-	h.displace(w)
+	if w.state != gone {
+		h.retire(w)
+	}
 	delete(w.stream.watchers, w.id)
-	watcherTotal.Add(-1)
 }
 
 // place makes a watcher synced or unsynced, as its minRev demands.
@@ -235,15 +242,15 @@ func (h *watchHub) answerProgress(st *watchStream) {
 	if !st.progressAsked || st.slow > 0 || st.closed {
 		return
 	}
-	st.progressAsked = false
 	for _, w := range st.watchers {
 		if w.minRev > h.rev+1 {
+			st.progressAsked = false
 			return
 		}
 	}
-	if !h.offer(st, WatchResponse{WatchID: InvalidWatchID, Revision: h.rev}) {
-		st.progressAsked = true // the receiver will make room
-	}
+	if h.offer(st, WatchResponse{WatchID: InvalidWatchID, Revision: h.rev}) {
+		st.progressAsked, st.progressWaits = false, true
+	} // else the receiver will make room
 	h.flush()
 }
 
@@ -318,10 +325,11 @@ func (h *watchHub) advance(crew []*watcher, slice historySlice) {
 }
 
 // endCompacted tells a watcher that history was compacted from under it. Until there is
-// room to tell, it stays (W4).
+// room to tell, it stays (W4). Until the receiver knows, its ID is in use: else what ends
+// this watcher might be taken for the end of the next one.
 func (h *watchHub) endCompacted(w *watcher, compactRev int64) {
 	if h.offer(w.stream, WatchResponse{WatchID: w.id, CompactRevision: compactRev, Revision: h.rev}) {
-		h.leave(w)
+		h.retire(w)
 		return
 	}
 	h.starve(w, w.minRev)

@@ -16,8 +16,9 @@ type watchStream struct {
 	watchers      map[WatchID]*watcher
 	nextID        WatchID
 	victims       []*watcher
-	slow          int // watchers that are not synced
-	progressAsked bool
+	slow          int  // watchers that are not synced
+	progressAsked bool // and not answered
+	progressWaits bool // an answer may still wait to be taken
 	closed        bool
 }
 
@@ -47,7 +48,22 @@ func (st *watchStream) Watch(iv interval.Interval, o WatchOptions) (WatchID, err
 	w.id = id
 	st.s.hub.join(w, o.StartRev)
 	st.s.wakeSyncLoop()
+	st.takeBackProgress()
 	return id, nil
+}
+
+// takeBackProgress keeps a progress response for all watchers, which the receiver has not
+// taken yet, from speaking for a watcher that was not there when it was put on the stream.
+// It comes again when it is true for that one too.
+func (st *watchStream) takeBackProgress() {
+	if !st.progressWaits {
+		return
+	}
+	st.progressWaits = false
+	if st.box.drop(InvalidWatchID) > 0 {
+		st.progressAsked = true
+		st.s.hub.answerProgress(st)
+	}
 }
 
 func (st *watchStream) chooseID(wanted WatchID) (WatchID, error) {
@@ -79,16 +95,22 @@ func (st *watchStream) Cancel(id WatchID) error {
 
 func (st *watchStream) Chan() <-chan struct{} { return st.box.bell }
 
-// Take takes the store's lock only if somebody waits for the room it makes, and AFTER it
-// has let the outbox go: who has the store's lock may be waiting for that.
+// Take takes the store's lock only if there is a reason, and AFTER it has let the outbox
+// go: who has the store's lock may be waiting for that.
 func (st *watchStream) Take() []WatchResponse {
-	responses, hadRefused := st.box.take()
-	if hadRefused {
-		st.s.mu.Lock()
-		defer st.s.mu.Unlock()
-		st.s.hub.roomOn(st)
-		st.s.wakeSyncLoop()
+	responses, hasNews := st.box.take()
+	if !hasNews {
+		return responses
 	}
+	st.s.mu.Lock()
+	defer st.s.mu.Unlock()
+	for _, r := range responses {
+		if w := st.watchers[r.WatchID]; r.CompactRevision != 0 && w != nil {
+			st.s.hub.leave(w)
+		}
+	}
+	st.s.hub.roomOn(st)
+	st.s.wakeSyncLoop()
 	return responses
 }
 

@@ -75,7 +75,7 @@ func (s *WatchableStore) syncRound() bool {
 	defer s.reading.Unlock()
 	crew, target, isServed := s.planRound()
 	if len(crew) > 0 && !isServed {
-		slice := s.store.Load().readSlice(crew, target, s.sync.far)
+		slice := s.store.Load().readSlice(crew, target, s.limits.far)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.hub.advance(crew, slice)
@@ -88,9 +88,9 @@ func (s *WatchableStore) syncRound() bool {
 func (s *WatchableStore) planRound() (crew []*watcher, target int64, isServed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	crew, target = s.hub.nextCrew(s.sync.crew), s.hub.rev
-	if len(crew) > 0 && target-crew[0].minRev < s.sync.almostThere {
-		s.hub.advance(crew, s.store.Load().readSlice(crew, target, s.sync.near))
+	crew, target = s.hub.nextCrew(s.limits.crew), s.hub.rev
+	if len(crew) > 0 && target-crew[0].minRev < s.limits.almostThere {
+		s.hub.advance(crew, s.store.Load().readSlice(crew, target, s.limits.near))
 		return crew, target, true
 	}
 	return crew, target, false

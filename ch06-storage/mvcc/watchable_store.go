@@ -19,7 +19,7 @@ import (
 type WatchableStore struct {
 	lg          *slog.Logger
 	cfg         Config
-	sync        syncLimits
+	limits      syncLimits
 	streamBytes int
 	store       atomic.Pointer[Store] // replaced by Restore only
 
@@ -49,7 +49,7 @@ func openWatchable(lg *slog.Logger, b backend.Backend, cfg Config) (*WatchableSt
 		lg = slog.Default()
 	}
 	s := &WatchableStore{
-		lg: lg, cfg: cfg, sync: defaultSyncLimits, streamBytes: outboxBytes,
+		lg: lg, cfg: cfg, limits: defaultSyncLimits, streamBytes: outboxBytes,
 		wake: make(chan struct{}, 1), stop: make(chan struct{}),
 	}
 	store, err := s.open(b)

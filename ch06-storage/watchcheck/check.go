@@ -66,9 +66,9 @@ func (v Violation) String() string {
 func Check(h *History, w Watch, stream []Response) []Violation {
 	c := &checker{h: h, w: w, sentIn: map[int]int{}, reached: w.StartRev - 1}
 	for at, r := range stream {
-		isMine := r.WatchID == w.ID
 		isProgress := len(r.Events) == 0 && r.CompactRevision == 0
-		if !isMine && !(isProgress && r.WatchID == AllWatches) {
+		isForAll := isProgress && r.WatchID == AllWatches && !c.ended
+		if r.WatchID != w.ID && !isForAll {
 			continue
 		}
 		c.at = at
