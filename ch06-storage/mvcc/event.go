@@ -18,12 +18,12 @@ const (
 // Event is an encoded mvccpb.Event. All its watchers share the bytes, so nobody changes
 // them; an answer to a watcher is a tag, a length and these bytes.
 //
-//	12 0b | 0a 01 6b 10 02 18 02 20 01 2a 01 76     put: kv is the stored record
+//	12 0c | 0a 01 6b 10 02 18 02 20 01 2a 01 76     put: kv is the stored record
 //	08 01 12 05 | 0a 01 6b | 18 03                  deletion: type, key, mod_revision
 //
 // Whoever asked for the previous key-value gets the same bytes with one field more:
 //
-//	… | 1a 0b | 0a 01 6b 10 02 18 02 20 01 2a 01 76     prev_kv: a stored record too
+//	… | 1a 0c | 0a 01 6b 10 02 18 02 20 01 2a 01 76     prev_kv: a stored record too
 type Event []byte
 
 // IsDelete tells a deletion from a put.

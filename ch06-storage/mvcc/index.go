@@ -27,6 +27,8 @@ type index interface {
 	// live returns the revisions that a read of iv at revision at gets, in key order, at
 	// most limit of them if limit > 0, and their number without the limit.
 	live(iv interval.Interval, at, limit int64) (revs []Revision, total int64)
+	// liveRevision is live for one key.
+	liveRevision(key []byte, at int64) (rev Revision, found bool)
 	// count is live's total alone.
 	count(iv interval.Interval, at int64) int64
 	// keys returns the keys of iv that are live at revision at; not to be changed.
@@ -173,7 +175,6 @@ func (x *treeIndex) isLive(key []byte, rev Revision, at int64) bool {
 	return ok && found == rev
 }
 
-// liveRevision is live for one key.
 func (x *treeIndex) liveRevision(key []byte, at int64) (Revision, bool) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()

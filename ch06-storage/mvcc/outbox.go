@@ -8,8 +8,8 @@ const (
 	outboxBytes = 4 << 20
 	// responseBytes is what a response takes without its events.
 	responseBytes = 48
-	// reusedResponses is the size up to which the memory for responses is used again.
-	reusedResponses = 256
+	// smallOutbox is a number of responses for which memory may be kept unused.
+	smallOutbox = 256
 )
 
 // outbox is what lies between those who put responses on a stream and the one receiver.
@@ -87,10 +87,10 @@ func (o *outbox) add(r WatchResponse) bool {
 func (o *outbox) take() (responses []WatchResponse, hasNews bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	free := o.taken[:0]
 	clear(o.taken) // lets the events go
-	if cap(free) > reusedResponses {
-		free = nil
+	free := o.taken[:0]
+	if cap(free) > smallOutbox && len(o.waiting) < cap(free)/4 {
+		free = nil // a burst is over
 	}
 	o.taken, o.waiting = o.waiting, free
 	eventsTotal.Add(int64(o.events))

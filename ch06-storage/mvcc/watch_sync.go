@@ -5,7 +5,6 @@ import (
 
 	"insideetcd/ch01-intro/api/mvccpb"
 	"insideetcd/ch06-storage/backend"
-	"insideetcd/ch06-storage/interval"
 )
 
 // syncLimits bound the rounds of the sync loop, which reads history for unsynced watchers
@@ -191,9 +190,9 @@ func (t *storeTxnRead) replacedBy(rev Revision, record mvccpb.RawKeyValue) mvccp
 	if created || before < t.firstRev {
 		return nil
 	}
-	revs, _ := t.s.index.live(interval.Point(record.Key()), before, 1)
-	if len(revs) == 0 {
+	past, found := t.s.index.liveRevision(record.Key(), before)
+	if !found {
 		return nil
 	}
-	return t.record(revs[0])
+	return t.record(past)
 }
