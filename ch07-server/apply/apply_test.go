@@ -12,7 +12,9 @@ import (
 
 	pb "insideetcd/ch01-intro/api/etcdserverpb"
 	"insideetcd/ch06-storage/backend"
+	"insideetcd/ch06-storage/lease"
 	"insideetcd/ch06-storage/mvcc"
+	"insideetcd/ch07-server/alarm"
 )
 
 // member is a store with an applier, and the raft index of its next entry.
@@ -30,12 +32,22 @@ func newMember(t *testing.T) *member {
 	require.NoError(t, err)
 	kv, err := mvcc.Open(lg, be, mvcc.Config{})
 	require.NoError(t, err)
+	lessor, err := lease.New(lg, be, lease.Config{})
+	require.NoError(t, err)
+	lessor.SetRangeDeleter(func() lease.TxnDelete { return kv.Write() })
+	alarms, err := alarm.NewAlarmStore(lg, getter{be})
+	require.NoError(t, err)
 	t.Cleanup(func() {
+		lessor.Stop()
 		require.NoError(t, kv.Close())
 		require.NoError(t, be.Close())
 	})
-	return &member{t: t, kv: kv, a: NewApplierV3(kv)}
+	return &member{t: t, kv: kv, a: NewApplierV3(kv, lessor, alarms)}
 }
+
+type getter struct{ be backend.Backend }
+
+func (g getter) Backend() backend.Backend { return g.be }
 
 func (m *member) apply(r *pb.InternalRaftRequest) Result {
 	m.index++
@@ -124,7 +136,7 @@ func TestATransactionWithAWrongOperationChangesNothing(t *testing.T) {
 	}{
 		"keeps the value of a missing key": {opPut(&pb.PutRequest{Key: []byte("none"), IgnoreValue: true}), ErrKeyNotFound},
 		"keeps the lease of a missing key": {opPut(&pb.PutRequest{Key: []byte("none"), IgnoreLease: true}), ErrKeyNotFound},
-		"names a missing lease":            {opPut(&pb.PutRequest{Key: []byte("k"), Lease: 7}), ErrLeaseNotFound},
+		"names a missing lease":            {opPut(&pb.PutRequest{Key: []byte("k"), Lease: 7}), lease.ErrLeaseNotFound},
 		"reads a future revision":          {opGet(&pb.RangeRequest{Key: []byte("k"), Revision: 99}), mvcc.ErrFutureRev},
 		"reads a compacted revision":       {opGet(&pb.RangeRequest{Key: []byte("k"), Revision: 1}), mvcc.ErrCompacted},
 		"in a nested transaction": {opTxn(&pb.TxnRequest{Success: []*pb.RequestOp{
@@ -219,14 +231,13 @@ func TestATargetWithoutAnOrderSortsTheFirstKeys(t *testing.T) {
 
 func TestAnEntryThatCannotBeExecutedIsNeverSkipped(t *testing.T) {
 	m := newMember(t)
-	grant := &pb.InternalRaftRequest{Header: &pb.RequestHeader{ID: 1}, LeaseGrant: &pb.LeaseGrantRequest{TTL: 5}}
-	require.False(t, Supported(grant))
-	require.Panics(t, func() { m.apply(grant) })
+	enable := &pb.InternalRaftRequest{Header: &pb.RequestHeader{ID: 1}, AuthEnable: &pb.AuthEnableRequest{}}
+	require.False(t, Supported(enable))
+	require.Panics(t, func() { m.apply(enable) })
 	require.Zero(t, m.kv.ConsistentIndex())
 
 	require.True(t, Supported(&pb.InternalRaftRequest{Header: &pb.RequestHeader{ID: 1}}), "nothing to do is supported")
-	require.True(t, Supported(&pb.InternalRaftRequest{Alarm: &pb.AlarmRequest{Action: pb.AlarmRequest_GET}}), "a question changes nothing")
-	require.False(t, Supported(&pb.InternalRaftRequest{Alarm: &pb.AlarmRequest{Action: pb.AlarmRequest_ACTIVATE}}))
+	require.True(t, Supported(&pb.InternalRaftRequest{AuthUserList: &pb.AuthUserListRequest{}}), "a question changes nothing")
 	require.True(t, SupportedV2(&pb.Request{Method: "PUT", Path: "/0/members/8e9e05c52164694d/attributes"}))
 	require.True(t, SupportedV2(&pb.Request{Method: "PUT", Path: "/0/version"}))
 	require.False(t, SupportedV2(&pb.Request{Method: "PUT", Path: "/1/foo"}))

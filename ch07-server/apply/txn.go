@@ -38,7 +38,7 @@ func (a *applierV3backend) txn(index uint64, r *pb.TxnRequest) (*TxnResponse, er
 	txn := a.kv.Write()
 	defer txn.Abort()
 	chosen := decide(txn, r)
-	if err := check(txn, chosen); err != nil {
+	if err := a.check(txn, chosen); err != nil {
 		return nil, err
 	}
 	txn.SetConsistentIndex(index)
@@ -55,7 +55,7 @@ func ReadTxn(kv mvcc.KV, r *pb.TxnRequest) (*TxnResponse, error) {
 	txn := kv.Read()
 	defer txn.End()
 	chosen := decide(txn, r)
-	if err := check(txn, chosen); err != nil {
+	if err := checkRanges(txn, chosen); err != nil {
 		return nil, err
 	}
 	return execute(readOnlyTxn{txn}, chosen)
@@ -171,10 +171,15 @@ func holdsFor(c *pb.Compare, kv mvccpb.RawKeyValue) bool {
 // check refuses the chosen path as a whole if one of its operations could not
 // be executed. All puts come before all ranges, as in etcd: where a
 // transaction is wrong in two ways, clients get the same error.
-func check(view mvcc.ReadView, b *branch) error {
-	if err := b.each(func(op *pb.RequestOp) error { return checkPut(view, op.GetRequestPut()) }); err != nil {
+func (a *applierV3backend) check(view mvcc.ReadView, b *branch) error {
+	err := b.each(func(op *pb.RequestOp) error { return a.checkPut(view, op.GetRequestPut()) })
+	if err != nil {
 		return err
 	}
+	return checkRanges(view, b)
+}
+
+func checkRanges(view mvcc.ReadView, b *branch) error {
 	return b.each(func(op *pb.RequestOp) error { return checkRange(view, op.GetRequestRange()) })
 }
 
@@ -194,14 +199,14 @@ func (b *branch) each(visit func(*pb.RequestOp) error) error {
 	return nil
 }
 
-func checkPut(view mvcc.ReadView, r *pb.PutRequest) error {
+func (a *applierV3backend) checkPut(view mvcc.ReadView, r *pb.PutRequest) error {
 	if r == nil {
 		return nil
 	}
 	if err := checkPutKeeps(view, r); err != nil {
 		return err
 	}
-	return checkLease(r)
+	return a.checkLease(r)
 }
 
 func checkRange(view mvcc.ReadView, r *pb.RangeRequest) error {

@@ -6,7 +6,9 @@ import (
 	pb "insideetcd/ch01-intro/api/etcdserverpb"
 	"insideetcd/ch01-intro/api/mvccpb"
 	"insideetcd/ch06-storage/interval"
+	"insideetcd/ch06-storage/lease"
 	"insideetcd/ch06-storage/mvcc"
+	"insideetcd/ch07-server/alarm"
 )
 
 // Result is what applying one entry led to. Resp is one of the answers of this
@@ -37,15 +39,22 @@ type ApplierV3 interface {
 //  2. A transaction that fails or panics half way is taken back: Abort is
 //     deferred, and does nothing after End (REGRESSIONS S11).
 type applierV3backend struct {
-	kv mvcc.KV
+	kv     mvcc.KV
+	lessor lease.Lessor
+	alarms *alarm.AlarmStore
 }
 
-// NewApplierV3 returns the applier that executes on kv.
-func NewApplierV3(kv mvcc.KV) ApplierV3 { return &applierV3backend{kv: kv} }
+// NewApplierV3 returns the applier that executes on the stores. It keeps the
+// consistent index in step in the transactions of kv and alarms; those of the
+// lessor are the lessor's own (lease.Config.OnWrite and its RangeDeleter).
+func NewApplierV3(kv mvcc.KV, lessor lease.Lessor, alarms *alarm.AlarmStore) ApplierV3 {
+	return &applierV3backend{kv: kv, lessor: lessor, alarms: alarms}
+}
 
 // Supported tells whether Apply can execute r.
 func Supported(r *pb.InternalRaftRequest) bool {
-	return r.Put != nil || r.Range != nil || r.DeleteRange != nil || r.Txn != nil || r.Compaction != nil || changesNothing(r)
+	return r.Put != nil || r.Range != nil || r.DeleteRange != nil || r.Txn != nil || r.Compaction != nil ||
+		r.LeaseGrant != nil || r.LeaseRevoke != nil || r.LeaseCheckpoint != nil || r.Alarm != nil || changesNothing(r)
 }
 
 // changesNothing reports a request without a body, and the questions that etcd
@@ -56,9 +65,6 @@ func changesNothing(r *pb.InternalRaftRequest) bool {
 		ID: r.ID, Header: r.Header,
 		AuthUserGet: r.AuthUserGet, AuthUserList: r.AuthUserList,
 		AuthRoleGet: r.AuthRoleGet, AuthRoleList: r.AuthRoleList,
-	}
-	if r.Alarm.GetAction() == pb.AlarmRequest_GET {
-		rest.Alarm = r.Alarm
 	}
 	return r.EqualVT(&rest)
 }
@@ -75,6 +81,14 @@ func (a *applierV3backend) Apply(index uint64, r *pb.InternalRaftRequest) Result
 		return result(Range(a.kv, r.Range))
 	case r.Compaction != nil:
 		return a.compact(r.Compaction)
+	case r.LeaseGrant != nil:
+		return result(a.leaseGrant(r.LeaseGrant))
+	case r.LeaseRevoke != nil:
+		return result(a.leaseRevoke(r.LeaseRevoke))
+	case r.LeaseCheckpoint != nil:
+		return result(a.leaseCheckpoint(r.LeaseCheckpoint))
+	case r.Alarm != nil:
+		return Result{Resp: a.alarms.Apply(index, r.Alarm)}
 	case changesNothing(r):
 		return Result{}
 	}
@@ -90,7 +104,7 @@ func result[T any](resp *T, err error) Result {
 }
 
 func (a *applierV3backend) put(index uint64, r *pb.PutRequest) (*PutResponse, error) {
-	if err := checkLease(r); err != nil {
+	if err := a.checkLease(r); err != nil {
 		return nil, err
 	}
 	txn := a.kv.Write()
@@ -127,14 +141,6 @@ func (a *applierV3backend) compact(r *pb.CompactionRequest) Result {
 		Resp:  &pb.CompactionResponse{Header: &pb.ResponseHeader{Revision: a.kv.Rev()}},
 		Physc: physc,
 	}
-}
-
-// checkLease refuses a put that names a lease which does not exist.
-func checkLease(r *pb.PutRequest) error {
-	if r.Lease != 0 {
-		return ErrLeaseNotFound
-	}
-	return nil
 }
 
 // checkPutKeeps refuses a put that wants to keep the value or lease of a key

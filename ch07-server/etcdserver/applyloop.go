@@ -59,6 +59,7 @@ func (s *EtcdServer) applyAll(ep *etcdProgress, entries []raftpb.Entry) error {
 			panic(fmt.Sprintf("etcdserver: entry %d follows applied entry %d", e.Index, ep.appliedi))
 		}
 		start := time.Now()
+		s.applying.Store(e.Index)
 		id, result, err := s.applyEntry(ep, e)
 		if took := time.Since(start); took > slowApply {
 			slowApplies.Inc()

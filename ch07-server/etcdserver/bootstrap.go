@@ -1,13 +1,16 @@
 package etcdserver
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	pb "insideetcd/ch01-intro/api/etcdserverpb"
+	"insideetcd/ch01-intro/api/mvccpb"
 	"insideetcd/ch01-intro/ids"
 	"insideetcd/ch03-etcdraft/raft"
 	"insideetcd/ch03-etcdraft/raftpb"
@@ -16,6 +19,7 @@ import (
 	"insideetcd/ch05-wal-snap/wal"
 	"insideetcd/ch05-wal-snap/walpb"
 	"insideetcd/ch06-storage/backend"
+	"insideetcd/ch06-storage/lease"
 	"insideetcd/ch06-storage/mvcc"
 	"insideetcd/ch06-storage/v2store"
 	"insideetcd/ch07-server/membership"
@@ -33,7 +37,9 @@ type bootstrapped struct {
 	cluster     *membership.RaftCluster
 	v2store     v2store.Store
 	be          backend.Backend
-	kv          mvcc.KV
+	kv          *mvcc.WatchableStore
+	lessor      lease.Lessor
+	applying    *atomic.Uint64 // raft index of the entry that is being applied
 	storage     *storage
 	raftStorage *raft.MemoryStorage
 	node        raft.Node
@@ -58,7 +64,11 @@ func NewServer(cfg ServerConfig) (*EtcdServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newEtcdServer(cfg, b), nil
+	s, err := newEtcdServer(cfg, b)
+	if err != nil {
+		b.discard(cfg.logger())
+	}
+	return s, err
 }
 
 func prepareDirs(cfg *ServerConfig) error {
@@ -101,7 +111,6 @@ func createBuckets(be backend.Backend) {
 	tx.Lock()
 	defer tx.Unlock()
 	for _, b := range []backend.Bucket{
-		backend.BucketLease, backend.BucketAlarm,
 		backend.BucketAuth, backend.BucketAuthUsers, backend.BucketAuthRoles,
 	} {
 		tx.UnsafeCreateBucket(b)
@@ -120,15 +129,56 @@ func (b *bootstrapped) open(cfg *ServerConfig) error {
 		return err
 	}
 	createBuckets(b.be)
-	kv, err := mvcc.Open(cfg.logger(), b.be, mvcc.Config{
-		CompactionBatchLimit:    cfg.CompactionBatchLimit,
-		CompactionSleepInterval: cfg.CompactionSleepInterval,
+	if err := b.openStores(cfg); err != nil {
+		return fmt.Errorf("cannot read the database of data directory %s: %w", cfg.DataDir, err)
+	}
+	return nil
+}
+
+// openStores puts leases and keys on top of the database. What applying an
+// entry changes in either carries the entry's index into the same commit.
+func (b *bootstrapped) openStores(cfg *ServerConfig) (err error) {
+	b.applying = new(atomic.Uint64)
+	b.lessor, err = lease.New(cfg.logger(), b.be, lease.Config{
+		MinTTL:  lease.MinTTL(cfg.ElectionTicks, cfg.tick()),
+		OnWrite: func(tx backend.BatchTx) { tx.UnsafeSetConsistentIndex(b.applying.Load()) },
 	})
 	if err != nil {
-		return fmt.Errorf("cannot read the keys of data directory %s: %w", cfg.DataDir, err)
+		return err
 	}
-	b.kv = kv
-	return nil
+	b.kv, err = mvcc.OpenWatchable(cfg.logger(), b.be, mvcc.Config{
+		CompactionBatchLimit:    cfg.CompactionBatchLimit,
+		CompactionSleepInterval: cfg.CompactionSleepInterval,
+		OnCommit:                attachLeases(b.lessor),
+	})
+	if err != nil {
+		b.lessor.Stop()
+		return err
+	}
+	b.lessor.SetRangeDeleter(func() lease.TxnDelete {
+		txn := b.kv.Write()
+		txn.SetConsistentIndex(b.applying.Load())
+		return txn
+	})
+	return b.reattachLeases()
+}
+
+// reattachLeases goes through the history in order: the last record of a key
+// says to which lease it belongs.
+func (b *bootstrapped) reattachLeases() error {
+	if len(b.lessor.Leases()) == 0 {
+		return nil
+	}
+	tx := b.be.ConcurrentReadTx()
+	defer tx.Unlock()
+	return tx.UnsafeForEach(backend.BucketKey, func(_, v []byte) error {
+		record := mvccpb.RawKeyValue(v)
+		err := b.lessor.Assign(bytes.Clone(record.Key()), lease.ID(record.Lease()))
+		if errors.Is(err, lease.ErrLeaseNotFound) { // an old life of the key
+			return nil
+		}
+		return err
+	})
 }
 
 // discard closes what a failed start had opened.
@@ -136,7 +186,12 @@ func (b *bootstrapped) discard(lg *slog.Logger) {
 	if b.node != nil {
 		b.node.Stop()
 	}
-	closers := []func() error{b.be.Close}
+	var closers []func() error
+	if b.kv != nil {
+		b.lessor.Stop()
+		closers = append(closers, b.kv.Close)
+	}
+	closers = append(closers, b.be.Close)
 	if b.storage != nil {
 		closers = append(closers, b.storage.close)
 	}

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"path/filepath"
 	"time"
+
+	"insideetcd/ch07-server/compactor"
 )
 
 // Defaults and limits of etcd 3.4.
@@ -18,7 +20,6 @@ const (
 
 	DefaultMaxTxnOps       = 128
 	DefaultMaxRequestBytes = 1.5 * 1024 * 1024 // 1,572,864 bytes
-	DefaultQuotaBytes      = 2 * 1024 * 1024 * 1024
 
 	// maxApplyBacklog is how far apply may fall behind commit before new
 	// proposals are turned away with ErrTooManyRequests.
@@ -47,10 +48,12 @@ type ServerConfig struct {
 	ElectionTicks int  // ticks without a leader before an election
 	PreVote       bool
 
-	QuotaBackendBytes    int64 // 0 means DefaultQuotaBytes, negative no limit
+	QuotaBackendBytes    int64 // 0 means quota.DefaultBytes, negative no limit
 	BackendBatchInterval time.Duration
 	BackendBatchLimit    int
 	BackendFreelistType  string
+
+	AutoCompaction compactor.Policy // when to compact without being asked; zero: never
 
 	CompactionBatchLimit    int
 	CompactionSleepInterval time.Duration

@@ -37,14 +37,12 @@ func checkComplete(cfg *ServerConfig, l *openedLog, sn *raftpb.Snapshot, consist
 // checkSupported refuses a data directory that holds what this build would
 // have to ignore: ignoring it would change what the other data means.
 func checkSupported(l *openedLog, sn *raftpb.Snapshot, be backend.Backend) error {
-	found, err := unsupportedState(be)
-	if err != nil {
-		return err
-	}
+	found := unsupportedState(be)
 	if found == "" && sn != nil && !soleVoter(sn.Metadata.ConfState, l.metadata.NodeID) {
 		found = "a cluster of several members"
 	}
 	for i := 0; i < len(l.entries) && found == ""; i++ {
+		var err error
 		found, err = unsupportedEntry(&l.entries[i], l.metadata.NodeID, be.ConsistentIndex())
 		if err != nil {
 			return fmt.Errorf("raft entry %d: %w", l.entries[i].Index, err)
@@ -85,40 +83,21 @@ func unsupportedEntry(e *raftpb.Entry, self, consistentIndex uint64) (string, er
 	case v2 != nil && !apply.SupportedV2(v2):
 		return fmt.Sprintf("a v2 request (%s %s, raft entry %d)", v2.Method, v2.Path, e.Index), nil
 	case v2 == nil && e.Index > consistentIndex && !apply.Supported(r):
-		return fmt.Sprintf("a request about leases, alarms or users (raft entry %d)", e.Index), nil
+		return fmt.Sprintf("a request about users or roles (raft entry %d)", e.Index), nil
 	}
 	return "", nil
 }
 
 // unsupportedState names what lies in the database and is not served yet; ""
 // when there is nothing.
-func unsupportedState(be backend.Backend) (string, error) {
+func unsupportedState(be backend.Backend) string {
 	tx := be.ReadTx()
 	tx.Lock()
 	defer tx.Unlock()
-	for _, b := range []struct {
-		bucket backend.Bucket
-		what   string
-	}{
-		{backend.BucketLease, "leases"},
-		{backend.BucketAlarm, "alarms"},
-	} {
-		some := false
-		err := tx.UnsafeForEach(b.bucket, func(k, v []byte) error {
-			some = true
-			return nil
-		})
-		if err != nil {
-			return "", fmt.Errorf("read the %s: %w", b.what, err)
-		}
-		if some {
-			return b.what, nil
-		}
-	}
 	if _, v := tx.UnsafeRange(backend.BucketAuth, []byte("authEnabled"), nil, 0); len(v) == 1 && string(v[0]) == "\x01" {
-		return "authentication that is switched on", nil
+		return "authentication that is switched on"
 	}
-	return "", nil
+	return ""
 }
 
 // checkNothingExpires refuses a v2 tree with keys that etcd 3.4 would remove

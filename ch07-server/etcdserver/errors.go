@@ -3,6 +3,7 @@ package etcdserver
 import (
 	"errors"
 
+	"insideetcd/ch06-storage/lease"
 	"insideetcd/ch07-server/apply"
 )
 
@@ -19,13 +20,17 @@ var (
 	ErrNotLeader                  = errors.New("etcdserver: not leader")
 	ErrRequestTooLarge            = errors.New("etcdserver: request is too large")
 	ErrTooManyRequests            = errors.New("etcdserver: too many requests")
-	ErrNoSpace                    = errors.New("etcdserver: no space")
-	ErrCorrupt                    = errors.New("etcdserver: corrupt cluster")
 	ErrUnhealthy                  = errors.New("etcdserver: unhealthy cluster")
 	ErrValueProvided              = errors.New("etcdserver: value is provided")
 	ErrLeaseProvided              = errors.New("etcdserver: lease is provided")
 
 	// Found while applying; see package apply.
 	ErrKeyNotFound   = apply.ErrKeyNotFound
-	ErrLeaseNotFound = apply.ErrLeaseNotFound
+	ErrLeaseNotFound = lease.ErrLeaseNotFound
+	ErrNoSpace       = apply.ErrNoSpace
+	ErrCorrupt       = apply.ErrCorrupt
+
+	// ErrTimeoutWaitAppliedIndex: the leader did not get round to applying what it
+	// must know before it can say anything about a lease.
+	ErrTimeoutWaitAppliedIndex = errors.New("etcdserver: request timed out, waiting for the applied index took too long")
 )

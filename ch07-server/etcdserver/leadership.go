@@ -34,6 +34,13 @@ func (s *EtcdServer) updateLeadership(lead uint64, leading bool) {
 	setTo(hasLeader, lead != 0)
 	setTo(isLeader, leading)
 	setTo(isLearner, s.IsLearner())
+	if leading {
+		s.lessor.Promote(s.Cfg.ElectionTimeout())
+		s.compactor.Resume()
+	} else {
+		s.lessor.Demote()
+		s.compactor.Pause()
+	}
 	if lead == 0 {
 		return
 	}

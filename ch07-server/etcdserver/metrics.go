@@ -36,28 +36,27 @@ var (
 	slowReadIndexes    = counter("slow_read_indexes_total", "ReadIndex requests that were answered late or not at all.")
 	readIndexesFailed  = counter("read_indexes_failed_total", "ReadIndex requests that failed.")
 	quotaBackendBytes  = gauge("quota_backend_bytes", "Size limit of the database in bytes; -1 when there is none.")
-	serverID           = labelled("id", "1 on the label that holds this member's ID in hexadecimal.", "server_id")
-	serverVersion      = labelled("version", "1 on the label that holds the server's version.", "server_version")
-	serverGoVersion    = labelled("go_version", "1 on the label that holds the version of Go.", "server_go_version")
+	leasesExpired      = promauto.NewCounter(prometheus.CounterOpts{
+		Name: "etcd_debugging_server_lease_expired_total", Help: "Leases revoked because they had expired.",
+	})
+	serverID        = labelled("id", "1 on the label that holds this member's ID in hexadecimal.", "server_id")
+	serverVersion   = labelled("version", "1 on the label that holds the server's version.", "server_version")
+	serverGoVersion = labelled("go_version", "1 on the label that holds the version of Go.", "server_go_version")
 )
 
 func (s *EtcdServer) reportIdentity() {
 	serverID.WithLabelValues(s.id.String()).Set(1)
 	serverVersion.WithLabelValues(version.Compatible).Set(1)
 	serverGoVersion.WithLabelValues(runtime.Version()).Set(1)
-	quotaBackendBytes.Set(float64(s.quota()))
+	quotaBackendBytes.Set(float64(s.quotaBytes()))
 }
 
-// quota is the size limit of the database in bytes, -1 for none.
-func (s *EtcdServer) quota() int64 {
-	switch q := s.Cfg.QuotaBackendBytes; {
-	case q < 0:
-		return -1
-	case q == 0:
-		return DefaultQuotaBytes
-	default:
-		return q
+// quotaBytes is the size limit of the database, -1 for none.
+func (s *EtcdServer) quotaBytes() int64 {
+	if limit := s.quota.Limit(); limit > 0 {
+		return limit
 	}
+	return -1
 }
 
 // setTo sets a gauge that says yes or no.

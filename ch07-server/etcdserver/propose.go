@@ -19,6 +19,9 @@ func (s *EtcdServer) proposeV3(ctx context.Context, r *pb.InternalRaftRequest) (
 	if s.CommittedIndex() > s.AppliedIndex()+maxApplyBacklog {
 		return apply.Result{}, ErrTooManyRequests
 	}
+	if err := s.checkSpace(ctx, r); err != nil {
+		return apply.Result{}, err
+	}
 	id := s.reqIDGen.Next()
 	r.Header = &pb.RequestHeader{ID: id}
 	data, err := r.MarshalVTStrict()

@@ -7,14 +7,17 @@ import (
 	"sync/atomic"
 	"time"
 
-	pb "insideetcd/ch01-intro/api/etcdserverpb"
 	"insideetcd/ch01-intro/ids"
 	"insideetcd/ch01-intro/version"
 	"insideetcd/ch06-storage/backend"
+	"insideetcd/ch06-storage/lease"
 	"insideetcd/ch06-storage/mvcc"
 	"insideetcd/ch06-storage/v2store"
+	"insideetcd/ch07-server/alarm"
 	"insideetcd/ch07-server/apply"
+	"insideetcd/ch07-server/compactor"
 	"insideetcd/ch07-server/membership"
+	"insideetcd/ch07-server/quota"
 )
 
 // EtcdServer is one member (book §7.3). NewServer makes one from its data
@@ -38,11 +41,17 @@ type EtcdServer struct {
 	applyV3 apply.ApplierV3
 
 	v2store v2store.Store
-	kv      mvcc.KV
+	kv      *mvcc.WatchableStore
+	lessor  lease.Lessor
 	be      backend.Backend
+	alarms  *alarm.AlarmStore
+	quota   *quota.Quota
+
+	compactor *compactor.Compactor
 
 	appliedIndex   atomic.Uint64
 	committedIndex atomic.Uint64
+	applying       *atomic.Uint64 // the entry that is being applied
 	snapshotting   atomic.Bool
 	progress       etcdProgress // where apply starts
 	startCommit    uint64       // raft's commit index at the start
@@ -76,13 +85,14 @@ type EtcdServer struct {
 	err   error // why the server stops by itself
 }
 
-func newEtcdServer(cfg ServerConfig, b *bootstrapped) *EtcdServer {
+func newEtcdServer(cfg ServerConfig, b *bootstrapped) (*EtcdServer, error) {
 	s := &EtcdServer{
 		Cfg: cfg, lg: cfg.logger(),
 		id: b.id, cluster: b.cluster,
 		attributes: membership.Attributes{Name: cfg.Name, ClientURLs: cfg.ClientURLs},
 		applyq:     newApplyQueue(),
-		v2store:    b.v2store, kv: b.kv, be: b.be,
+		v2store:    b.v2store, kv: b.kv, lessor: b.lessor, be: b.be,
+		applying: b.applying,
 		progress: b.progress, startCommit: b.commit,
 		reqIDGen:   ids.NewGenerator(uint16(b.id), time.Now()),
 		w:          newWaiters(),
@@ -99,10 +109,16 @@ func newEtcdServer(cfg ServerConfig, b *bootstrapped) *EtcdServer {
 	s.nextRead.Store(newReadRound())
 	s.r = newRaftNode(b.node, b.raftStorage, b.storage, cfg.tick())
 	s.applyV2 = apply.NewApplierV2(b.cluster, s.onClusterVersion)
-	s.applyV3 = apply.NewApplierV3(b.kv)
+	var err error
+	if s.alarms, err = alarm.NewAlarmStore(s.lg, s); err != nil {
+		return nil, err
+	}
+	s.quota = quota.New(s.lg, cfg.QuotaBackendBytes, b.be.Size, quota.StoredIn(b.kv))
+	s.compactor = compactor.New(s.lg, cfg.AutoCompaction, b.kv, s)
+	s.applyV3 = apply.Guard(apply.NewApplierV3(b.kv, b.lessor, s.alarms), s.alarms, s.quota, s.raiseNoSpace)
 	s.appliedIndex.Store(b.progress.appliedi)
 	s.committedIndex.Store(b.progress.appliedi)
-	return s
+	return s, nil
 }
 
 // Start lets the member run. It returns at once; Ready tells when the member
@@ -116,6 +132,9 @@ func (s *EtcdServer) Start() {
 		s.goAttach(s.linearizableReads)
 		s.goAttach(s.campaignAlone)
 		s.goAttach(s.announce)
+		s.goAttach(s.revokeExpiredLeases)
+		s.compactor.Pause()
+		s.compactor.Run()
 		s.purgeFiles()
 	})
 }
@@ -155,6 +174,8 @@ func (s *EtcdServer) stop() {
 		s.r.Node.Stop()
 	}
 	s.wg.Wait()
+	s.compactor.Stop()
+	s.lessor.Stop()
 	s.closeStores()
 	close(s.done)
 }
@@ -231,15 +252,14 @@ func (s *EtcdServer) ClusterVersion() *version.Version { return s.cluster.Versio
 // KV is the multi-version store. Only the apply loop may write it.
 func (s *EtcdServer) KV() mvcc.KV { return s.kv }
 
+// NewWatchStream opens a stream of watches on the store.
+func (s *EtcdServer) NewWatchStream() mvcc.WatchStream { return s.kv.NewWatchStream() }
+
 // Backend is the database below KV.
 func (s *EtcdServer) Backend() backend.Backend { return s.be }
 
 // IsLearner tells whether this member has no vote.
 func (s *EtcdServer) IsLearner() bool { return s.cluster.IsLocalMemberLearner() }
-
-// Alarms lists the active alarms. Raising them is later work, and a data
-// directory that holds some is refused, so there are none.
-func (s *EtcdServer) Alarms() []*pb.AlarmMember { return nil }
 
 // MaxTxnOps is how many operations a transaction may have.
 func (s *EtcdServer) MaxTxnOps() int { return int(s.Cfg.MaxTxnOps) }

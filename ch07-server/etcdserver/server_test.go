@@ -412,8 +412,6 @@ func TestWhatCannotBeServedIsRefusedAtStart(t *testing.T) {
 	put(t, s, "k", "v")
 	s.Stop()
 	for name, plant := range map[string]func(backend.BatchTx){
-		"leases":         func(tx backend.BatchTx) { tx.UnsafePut(backend.BucketLease, []byte("12345678"), []byte{8, 1}) },
-		"alarms":         func(tx backend.BatchTx) { tx.UnsafePut(backend.BucketAlarm, []byte{8, 1, 16, 1}, nil) },
 		"authentication": func(tx backend.BatchTx) { tx.UnsafePut(backend.BucketAuth, []byte("authEnabled"), []byte{1}) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -423,9 +421,7 @@ func TestWhatCannotBeServedIsRefusedAtStart(t *testing.T) {
 			require.NoError(t, err)
 			tx := be.BatchTx()
 			tx.Lock()
-			for _, b := range []backend.Bucket{backend.BucketLease, backend.BucketAlarm, backend.BucketAuth} {
-				tx.UnsafeCreateBucket(b)
-			}
+			tx.UnsafeCreateBucket(backend.BucketAuth)
 			plant(tx)
 			tx.Unlock()
 			require.NoError(t, be.Close())
