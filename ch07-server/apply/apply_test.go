@@ -19,10 +19,12 @@ import (
 
 // member is a store with an applier, and the raft index of its next entry.
 type member struct {
-	t     *testing.T
-	kv    mvcc.KV
-	a     ApplierV3
-	index uint64
+	t      *testing.T
+	kv     mvcc.KV
+	lessor lease.Lessor
+	alarms *alarm.AlarmStore
+	a      ApplierV3
+	index  uint64
 }
 
 func newMember(t *testing.T) *member {
@@ -42,7 +44,7 @@ func newMember(t *testing.T) *member {
 		require.NoError(t, kv.Close())
 		require.NoError(t, be.Close())
 	})
-	return &member{t: t, kv: kv, a: NewApplierV3(kv, lessor, alarms)}
+	return &member{t: t, kv: kv, lessor: lessor, alarms: alarms, a: NewApplierV3(kv, lessor, alarms)}
 }
 
 type getter struct{ be backend.Backend }

@@ -65,7 +65,7 @@ func (t *tappedTxn) End() {
 func tapped(t *testing.T) (*member, *tappedKV) {
 	m := newMember(t)
 	kv := &tappedKV{KV: m.kv}
-	m.a = NewApplierV3(kv)
+	m.a = NewApplierV3(kv, m.lessor, m.alarms)
 	return m, kv
 }
 

@@ -7,6 +7,7 @@ import (
 
 	pb "insideetcd/ch01-intro/api/etcdserverpb"
 	"insideetcd/ch01-intro/api/mvccpb"
+	"insideetcd/ch06-storage/lease"
 )
 
 // storeWithLease writes behind the applier's back: what is under test is what
@@ -103,15 +104,15 @@ func TestADeleteAnswersHowManyWhichAndWhen(t *testing.T) {
 // lease and one in a transaction with the key.
 func TestTheOrderOfThePutChecks(t *testing.T) {
 	both := &pb.PutRequest{Key: []byte("none"), Lease: 7, IgnoreValue: true}
-	lease := &pb.PutRequest{Key: []byte("k"), Value: []byte("v"), Lease: 7}
+	leased := &pb.PutRequest{Key: []byte("k"), Value: []byte("v"), Lease: 7}
 	for _, tc := range []struct {
 		name string
 		r    *pb.InternalRaftRequest
 		want error
 	}{
-		{"a put names no lease that is missing", &pb.InternalRaftRequest{Put: lease}, ErrLeaseNotFound},
-		{"a put: lease first", &pb.InternalRaftRequest{Put: both}, ErrLeaseNotFound},
-		{"a transaction names none either", &pb.InternalRaftRequest{Txn: &pb.TxnRequest{Success: []*pb.RequestOp{opPut(lease)}}}, ErrLeaseNotFound},
+		{"a put names no lease that is missing", &pb.InternalRaftRequest{Put: leased}, lease.ErrLeaseNotFound},
+		{"a put: lease first", &pb.InternalRaftRequest{Put: both}, lease.ErrLeaseNotFound},
+		{"a transaction names none either", &pb.InternalRaftRequest{Txn: &pb.TxnRequest{Success: []*pb.RequestOp{opPut(leased)}}}, lease.ErrLeaseNotFound},
 		{"a transaction: key first", &pb.InternalRaftRequest{Txn: &pb.TxnRequest{Success: []*pb.RequestOp{opPut(both)}}}, ErrKeyNotFound},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

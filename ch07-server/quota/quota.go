@@ -79,6 +79,9 @@ func (q *Quota) AvailableAtApply(r *pb.InternalRaftRequest) bool {
 	return q.limit == 0 || q.fits(ApplyCost(r))
 }
 
+// NeedsRoom tells whether the entry of r is turned away while the NOSPACE alarm is on.
+func (q *Quota) NeedsRoom(r *pb.InternalRaftRequest) bool { return ApplyCost(r) > 0 }
+
 // fits: the limit itself is not reached, as in 3.4.
 func (q *Quota) fits(cost int64) bool {
 	return cost == 0 || q.size()+cost < q.limit

@@ -31,7 +31,7 @@ func newStore(t require.TestingT, path string) *store {
 	require.NoError(t, err)
 	kv, err := mvcc.Open(quiet, be, mvcc.Config{})
 	require.NoError(t, err)
-	return &store{be: be, kv: kv, applier: apply.NewApplierV3(kv)}
+	return &store{be: be, kv: kv, applier: apply.NewApplierV3(kv, nil, nil)}
 }
 
 func (s *store) close(t require.TestingT) {

@@ -117,6 +117,37 @@ func TestDataDirectoryWithoutTombstones(t *testing.T) {
 	require.Equal(t, revision+2, put(t, s, "next", "2"))
 }
 
+// TestLeasesTravelWithTheDirectory: a lease that Debian's etcd granted keeps its
+// keys through our hands.
+func TestLeasesTravelWithTheDirectory(t *testing.T) {
+	t.Parallel()
+	debian, own, dir := reference(t), ours(t), filepath.Join(t.TempDir(), "data")
+	s := open(t, debian, dir, exchangeOptions)
+	id := strings.Fields(etcdctl(t, s, "lease grant 6000"))[1]
+	etcdctl(t, s, "put --lease="+id+" held v")
+	etcdctl(t, s, "put free v")
+	hash := etcdctl(t, s, "endpoint hashkv")
+	stop(t, s)
+
+	s = open(t, own, dir, exchangeOptions)
+	require.Equal(t, withoutEndpoint(hash), withoutEndpoint(etcdctl(t, s, "endpoint hashkv")))
+	etcdctl(t, s, "put --lease="+id+" also-held v")
+	stop(t, s)
+
+	s = open(t, debian, dir, exchangeOptions)
+	attached := etcdctl(t, s, "lease timetolive --keys "+id)
+	require.Contains(t, attached, "also-held")
+	require.Regexp(t, `[\[ ]held`, attached)
+	etcdctl(t, s, "lease revoke "+id)
+	require.Equal(t, "free\nv\n", etcdctl(t, s, "get --from-key a"))
+}
+
+// withoutEndpoint drops the address before the first comma.
+func withoutEndpoint(line string) string {
+	_, rest, _ := strings.Cut(line, ",")
+	return rest
+}
+
 // TestDataDirectoriesBeyondThisServer: what this server cannot serve yet it
 // does not open either, says what it found, and leaves it to Debian's etcd.
 func TestDataDirectoriesBeyondThisServer(t *testing.T) {
@@ -127,7 +158,6 @@ func TestDataDirectoriesBeyondThisServer(t *testing.T) {
 		calls []string // command lines of etcdctl
 		want  string
 	}{
-		{"leases", nil, []string{"lease grant 6000"}, "lease"},
 		{"authentication", nil, []string{"user add root:x", "user grant-role root root", "auth enable"}, "auth"},
 		{"v2 keys", []string{"--enable-v2"}, []string{"ETCDCTL_API=2 --no-sync set /a b"}, "v2"},
 		{"two members", nil, []string{"member add second --peer-urls=http://127.0.0.1:1"}, "member"},

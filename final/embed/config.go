@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"time"
 
+	"insideetcd/ch07-server/compactor"
 	"insideetcd/ch07-server/etcdserver"
 )
 
@@ -64,6 +65,8 @@ type Config struct {
 	InitialClusterToken string
 
 	QuotaBackendBytes       int64 // 0: 2 GiB, negative: no limit
+	AutoCompactionMode      string
+	AutoCompactionRetention string
 	BackendBatchInterval    time.Duration
 	BackendBatchLimit       int
 	BackendFreelistType     string // array or map
@@ -99,6 +102,8 @@ func NewConfig() *Config {
 		TickMs:                     DefaultTickMs,
 		ElectionMs:                 DefaultElectionMs,
 		InitialElectionTickAdvance: true,
+		AutoCompactionMode:         "periodic",
+		AutoCompactionRetention:    "0",
 
 		LPUrls: mustURLs(DefaultListenPeerURLs),
 		LCUrls: mustURLs(DefaultListenClientURLs),
@@ -175,6 +180,7 @@ func (c *Config) serverConfig(peers map[string][]string) etcdserver.ServerConfig
 		PreVote:       c.PreVote,
 
 		QuotaBackendBytes:       c.QuotaBackendBytes,
+		AutoCompaction:          c.autoCompaction(),
 		BackendBatchInterval:    c.BackendBatchInterval,
 		BackendBatchLimit:       c.BackendBatchLimit,
 		BackendFreelistType:     c.BackendFreelistType,
@@ -186,4 +192,10 @@ func (c *Config) serverConfig(peers map[string][]string) etcdserver.ServerConfig
 		UnsafeNoFsync:   c.UnsafeNoFsync,
 		Logger:          c.logger(),
 	}
+}
+
+// autoCompaction is the policy that Validate has accepted.
+func (c *Config) autoCompaction() compactor.Policy {
+	policy, _ := compactor.ParsePolicy(c.AutoCompactionMode, c.AutoCompactionRetention)
+	return policy
 }

@@ -6,12 +6,14 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"insideetcd/ch07-server/compactor"
 )
 
 // Validate finds the mistakes that can be found without touching anything. Each error is
 // one line that names the flag.
 func (c *Config) Validate() error {
-	for _, check := range []func() error{c.checkURLs, c.checkTimes, c.checkLimits, c.checkCluster} {
+	for _, check := range []func() error{c.checkURLs, c.checkTimes, c.checkLimits, c.checkCompaction, c.checkCluster} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -46,6 +48,11 @@ func (c *Config) checkURLs() error {
 		}
 	}
 	return nil
+}
+
+func (c *Config) checkCompaction() error {
+	_, err := compactor.ParsePolicy(c.AutoCompactionMode, c.AutoCompactionRetention)
+	return err
 }
 
 func (c *Config) checkTimes() error {

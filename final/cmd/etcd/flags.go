@@ -45,9 +45,6 @@ func parse(args, environ []string) (*options, error) {
 	if fs.Changed("listen-client-urls") && !fs.Changed("advertise-client-urls") {
 		return nil, errors.New("--advertise-client-urls is required when --listen-client-urls is set explicitly")
 	}
-	if fs.Changed("quota-backend-bytes") {
-		o.warn("--quota-backend-bytes bounds nothing yet: it sizes the database's memory map only")
-	}
 	return o, o.cfg.Validate()
 }
 
@@ -122,6 +119,8 @@ func declareCluster(fs *pflag.FlagSet, c *embed.Config) {
 
 func declareStorage(fs *pflag.FlagSet, c *embed.Config) {
 	fs.Int64Var(&c.QuotaBackendBytes, "quota-backend-bytes", c.QuotaBackendBytes, "size limit of the database (0 is 2 GiB, negative none)")
+	fs.StringVar(&c.AutoCompactionMode, "auto-compaction-mode", c.AutoCompactionMode, "what auto-compaction-retention counts: periodic (time) or revision")
+	fs.StringVar(&c.AutoCompactionRetention, "auto-compaction-retention", c.AutoCompactionRetention, "history to keep: hours or a duration, or a number of revisions (0: do not compact)")
 	fs.DurationVar(&c.BackendBatchInterval, "backend-batch-interval", c.BackendBatchInterval, "longest time before the database commits (0 is 100ms)")
 	fs.IntVar(&c.BackendBatchLimit, "backend-batch-limit", c.BackendBatchLimit, "most operations before the database commits (0 is 10000)")
 	for _, name := range []string{"backend-bbolt-freelist-type", "experimental-backend-bbolt-freelist-type"} {

@@ -15,7 +15,7 @@ var unbuilt = []struct{ name, value string }{
 	{"discovery-srv", ""}, {"discovery-srv-name", ""},
 	{"strict-reconfig-check", "true"},
 	{"enable-v2", "false"}, {"experimental-enable-v2v3", ""},
-	{"auto-compaction-retention", "0"}, {"auto-compaction-mode", "periodic"},
+
 	{"proxy", "off"}, {"proxy-failure-wait", "5000"}, {"proxy-refresh-interval", "30000"},
 	{"proxy-dial-timeout", "1000"}, {"proxy-write-timeout", "5000"}, {"proxy-read-timeout", "0"},
 
