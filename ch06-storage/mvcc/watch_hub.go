@@ -87,7 +87,7 @@ func (h *watchHub) place(w *watcher) {
 // starve makes a watcher a victim that needs everything from minRev on.
 func (h *watchHub) starve(w *watcher, minRev int64) {
 	h.displace(w)
-	w.minRev = max(w.minRev, minRev)
+	w.moveTo(minRev)
 	st := w.stream
 	w.place = len(st.victims)
 	st.victims = append(st.victims, w)
@@ -269,7 +269,7 @@ func (h *watchHub) restored(rev int64) {
 			minRev = max(minRev, seen+1)
 		}
 		h.displace(w)
-		w.minRev = minRev
+		w.moveTo(minRev)
 		h.place(w)
 	}
 }
@@ -313,7 +313,7 @@ func (h *watchHub) advance(crew []*watcher, slice historySlice) {
 			h.starve(w, w.minRev)
 		default:
 			h.displace(w)
-			w.minRev = slice.end + 1
+			w.moveTo(slice.end + 1)
 			h.place(w)
 		}
 	}

@@ -340,12 +340,14 @@ func TestRegression_W7_AnIdleWatchGetsProgress(t *testing.T) {
 	a := s.stream()
 	now, past := a.watch("idle", "", WatchOptions{}), a.watch("idle", "", WatchOptions{StartRev: 1})
 	s.syncAll()
-	s.put("k", "2")
-	for _, id := range []WatchID{now, past} {
-		a.RequestProgress(id)
-		got := a.take()
-		require.Len(t, got, 1)
-		require.EqualValues(t, 3, got[0].Revision)
+	for _, rev := range []int64{2, 3} {
+		for _, id := range []WatchID{now, past} {
+			a.RequestProgress(id)
+			got := a.take()
+			require.Len(t, got, 1)
+			require.Equal(t, rev, got[0].Revision)
+		}
+		s.put("k", "2")
 	}
 	a.requireGuarantees(true)
 }

@@ -208,6 +208,47 @@ func TestAWatcherCatchesUpWithAWriterThatNeverRests(t *testing.T) {
 	a.requireGuarantees(true)
 }
 
+// TestWhoIsAlmostThereIsServedAtOnce: that is why the writer cannot outrun the sync loop.
+// Between the two halves of any other round the store may move on.
+func TestWhoIsAlmostThereIsServedAtOnce(t *testing.T) {
+	s := newWatched(t)
+	for range int(s.limits.almostThere) + 5 {
+		s.put("k", "v")
+	}
+	a := s.stream()
+	far := a.watch("k", "", WatchOptions{StartRev: 2})
+	crew, target, isServed := s.planRound()
+	require.False(t, isServed)
+	slice := s.store.Load().readSlice(crew, target, s.limits.far)
+	s.put("k", "meanwhile")
+	s.mu.Lock()
+	s.hub.advance(crew, slice)
+	s.mu.Unlock()
+	require.Equal(t, unsynced, a.state(far))
+	_, _, isServed = s.planRound()
+	require.True(t, isServed)
+	require.Equal(t, synced, a.state(far))
+	a.take()
+	a.requireGuarantees(true)
+}
+
+// TestASliceServesWhoItReaches: the crew's second is further than the slice.
+func TestASliceServesWhoItReaches(t *testing.T) {
+	s := newWatched(t)
+	s.limits.far, s.limits.near = sliceLimit{bytes: 1}, sliceLimit{bytes: 1}
+	for range 9 {
+		s.put("k", "v") // 2 to 10
+	}
+	a := s.stream()
+	behind, ahead := a.watch("k", "", WatchOptions{StartRev: 2}), a.watch("k", "", WatchOptions{StartRev: 9})
+	s.syncRound()
+	require.EqualValues(t, 3, a.inside().watchers[behind].minRev)
+	require.EqualValues(t, 9, a.inside().watchers[ahead].minRev)
+	a.settle()
+	require.Equal(t, []int64{9, 10}, a.revisions(ahead))
+	a.requireGuarantees(true)
+}
+
 // TestManyAtOnce: writers, watchers that come and go, receivers of all speeds, compaction
 // and progress, all at the same time; for the race detector and the checker.
 func TestManyAtOnce(t *testing.T) {

@@ -2,6 +2,7 @@ package mvcc
 
 import (
 	"bytes"
+	"fmt"
 
 	"insideetcd/ch06-storage/interval"
 )
@@ -64,6 +65,15 @@ func (w *watcher) wants(rev int64, isDelete bool) bool {
 		return rev >= w.minRev && !w.noDelete
 	}
 	return rev >= w.minRev && !w.noPut
+}
+
+// moveTo says that the watcher has been sent everything before minRev. The caller has
+// taken it from its place, which depends on minRev.
+func (w *watcher) moveTo(minRev int64) {
+	if minRev < w.minRev {
+		panic(fmt.Sprintf("mvcc: watcher %d would fall back from revision %d to %d (invariant 2)", w.id, w.minRev, minRev))
+	}
+	w.minRev = minRev
 }
 
 // eventBatch collects the events of one response. As long as they stand next to each
