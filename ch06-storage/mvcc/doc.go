@@ -29,6 +29,26 @@
 // r unreadable at once and removes from disk, in small slices, what no read at r or
 // later can need.
 //
+// Whoever wants to know what happens does not ask again and again, but watches. A watcher
+// names an interval of keys and a revision to begin at, and is sent every event from there
+// on: once, in order, a transaction never divided. An event is encoded with the record of
+// its change and never again; all watchers share the bytes.
+//
+// The life of an event:
+//
+//	End of the put                   OnCommit hands the changes to the hub
+//	watcherGroup                     who watches this key, or an interval around it?
+//	outbox of each stream            one response a watcher; the bell rings once
+//	stream.Take()                    the receiver takes all that is there
+//
+// If the receiver does not come, its outbox fills up, and its watchers become victims: they
+// keep nothing but the revision they need next. When it has come, they are unsynced: the
+// sync loop reads for them, in slices, from the history on disk, as it does for a watcher
+// that begins in the past. When they have everything they are synced again. So a slow
+// receiver costs bounded memory, and nobody else anything.
+//
 // Where to read: revision.go, keyindex.go (with the worked example), index.go, record.go;
-// then kv.go (the interfaces), store.go, read.go, write.go, compact.go, hash.go.
+// then kv.go (the interfaces), store.go, read.go, write.go, compact.go, hash.go; of watches watch.go (the interfaces), event.go, watcher.go (the three states),
+// watcher_group.go, outbox.go, watch_hub.go (the core), watch_stream.go, watchable_store.go,
+// watch_sync.go (the sync loop).
 package mvcc

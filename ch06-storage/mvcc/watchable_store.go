@@ -61,14 +61,15 @@ func openWatchable(lg *slog.Logger, b backend.Backend, cfg Config) (*WatchableSt
 	return s, nil
 }
 
-// open opens a store that tells the watchers what it commits, and then whoever cfg names.
+// open opens a store that tells whoever cfg names what it commits, and then the watchers:
+// when they hear of a change, everything that follows from it has been done.
 func (s *WatchableStore) open(b backend.Backend) (*Store, error) {
 	cfg := s.cfg
 	cfg.OnCommit = func(rev int64, changes []Change) {
-		s.notify(rev, changes)
 		if s.cfg.OnCommit != nil {
 			s.cfg.OnCommit(rev, changes)
 		}
+		s.notify(rev, changes)
 	}
 	return Open(s.lg, b, cfg)
 }
