@@ -93,7 +93,7 @@ func (c *ctl) endpointHealth(all bool) error {
 		}
 	}
 	var mu sync.Mutex
-	var list []endpointHealth
+	list := []endpointHealth{}
 	var asking sync.WaitGroup
 	for _, cfg := range configs {
 		asking.Go(func() {
@@ -135,7 +135,7 @@ func (c *ctl) healthOf(cfg clientv3.Config) endpointHealth {
 }
 
 func (c *ctl) endpointStatus(all bool) error {
-	var list []endpointStatus
+	list := []endpointStatus{}
 	failed, err := c.visit(all, func(ctx context.Context, client *clientv3.Client, endpoint string) error {
 		r, err := client.Status(ctx, endpoint)
 		if err != nil {
@@ -158,7 +158,7 @@ func (c *ctl) endpointStatus(all bool) error {
 }
 
 func (c *ctl) endpointHashKV(all bool, rev int64) error {
-	var list []endpointHash
+	list := []endpointHash{}
 	failed, err := c.visit(all, func(ctx context.Context, client *clientv3.Client, endpoint string) error {
 		r, err := client.HashKV(ctx, endpoint, rev)
 		if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"text/tabwriter"
 
@@ -12,9 +13,10 @@ import (
 	"insideetcd/ch01-intro/version"
 )
 
-// usage prints the help of a command on standard output, in the layout of etcdctl 3.4.
+// usage prints the help of a command on standard output, in the layout of etcdctl 3.4,
+// also after an error, when cobra would choose standard error.
 func usage(cmd *cobra.Command) error {
-	w := tabwriter.NewWriter(cmd.Root().OutOrStdout(), 0, 8, 1, '\t', 0)
+	w := tabwriter.NewWriter(os.Stdout, 0, 8, 1, '\t', 0)
 	section := func(name string) { fmt.Fprintf(w, "\n%s:\n", name) }
 	fmt.Fprintf(w, "NAME:\n\t%s - %s\n", name(cmd), cmd.Short)
 	section("USAGE")

@@ -61,6 +61,7 @@ func (c *ctl) rootCommand() *cobra.Command {
 	}
 	c.globals.declare(root.PersistentFlags())
 	root.SetUsageFunc(usage)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { _ = usage(cmd) })
 	root.AddCommand(
 		c.getCommand(), c.putCommand(), c.delCommand(), c.txnCommand(), c.compactionCommand(),

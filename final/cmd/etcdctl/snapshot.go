@@ -47,7 +47,7 @@ func (c *ctl) snapshotCommand() *cobra.Command {
 			return c.display.SnapshotStatus(s)
 		},
 	}
-	return group("snapshot", "Manages etcd node snapshots", save, status)
+	return group("snapshot", "Manages etcd node snapshots", save, status, restoreCommand())
 }
 
 // snapshotSave writes to FILE.part first: FILE is there only when it is whole.
@@ -61,7 +61,7 @@ func (c *ctl) snapshotSave(path string) error {
 		return fmt.Errorf("snapshot must be requested to one selected node, not multiple %v", client.Endpoints())
 	}
 	part := path + ".part"
-	file, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return failf(exitInterrupted, "could not open %s (%w)", part, err)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"fmt"
-	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -93,7 +92,7 @@ func readCompares(in *bufio.Reader) (cmps []clientv3.Cmp, err error) {
 
 func readOps(in *bufio.Reader) (ops []clientv3.Op, err error) {
 	err = readBlock(in, func(line string) error {
-		op, err := parseOp(line, in)
+		op, err := parseOp(line)
 		ops = append(ops, op)
 		return err
 	})
@@ -145,8 +144,9 @@ func compareOperand(target, value string) (any, error) {
 	return strconv.ParseInt(value, 10, 64)
 }
 
-// parseOp reads a get, put or del as on the command line.
-func parseOp(line string, stdin io.Reader) (op clientv3.Op, err error) {
+// parseOp reads a get, put or del as on the command line; but a put needs its value
+// there: standard input holds the rest of the transaction.
+func parseOp(line string) (op clientv3.Op, err error) {
 	words := splitWords(line)
 	if len(words) < 2 {
 		return op, failf(exitInvalidInput, "invalid txn compare request: %s", line)
@@ -162,7 +162,7 @@ func parseOp(line string, stdin io.Reader) (op clientv3.Op, err error) {
 	case "put":
 		var f putFlags
 		f.declare(fs)
-		parse = func(args []string) (clientv3.Op, error) { return f.op(args, stdin) }
+		parse = func(args []string) (clientv3.Op, error) { return f.op(args, strings.NewReader("")) }
 	case "del":
 		var f delFlags
 		f.declare(fs)

@@ -66,7 +66,7 @@ func parseWatchLine(words, environ []string) (watchRequest, error) {
 	fs.Usage = func() {}
 	f.declare(fs)
 	if err := fs.Parse(words[1:]); err != nil {
-		return watchRequest{}, err
+		return watchRequest{}, flagError(err)
 	}
 	w, err := newWatchRequest(f, slices.Clone(fs.Args()), fs.ArgsLenAtDash(), environ)
 	if errors.Is(err, errWatchBothEnd) {
