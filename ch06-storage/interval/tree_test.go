@@ -60,6 +60,8 @@ func TestTreeFindsByHowAnIntervalIsMeant(t *testing.T) {
 	require.Equal(t, []int{2}, tree.AppendContaining(nil, []byte("a")))
 	require.False(t, tree.Delete(New([]byte("a"), []byte("b"))), "not the same interval")
 	require.False(t, tree.Delete(Interval{}))
+	_, found = tree.Get(New([]byte("a"), []byte("b")))
+	require.False(t, found)
 	require.True(t, tree.Delete(Point([]byte("a"))))
 	require.Zero(t, tree.Len())
 }
@@ -106,6 +108,7 @@ func TestTreeAgainstAList(t *testing.T) {
 			"": func(t *rapid.T) {
 				require.Equal(t, len(list), tree.Len())
 				requireInvariants(t, tree.root)
+				require.ElementsMatch(t, slices.Collect(maps.Values(list)), tree.AppendAll(nil))
 				key := drawKey.Draw(t, "searched")
 				want := []int{}
 				for name, value := range list {
