@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"insideetcd/ch06-storage/lease"
 	"insideetcd/ch06-storage/mvcc"
 	"insideetcd/ch07-server/etcdserver"
 	"insideetcd/ch07-server/membership"
@@ -24,6 +25,10 @@ var grpcErrors = map[error]error{
 
 	mvcc.ErrCompacted: rpctypes.ErrGRPCCompacted,
 	mvcc.ErrFutureRev: rpctypes.ErrGRPCFutureRev,
+
+	lease.ErrLeaseNotFound:    rpctypes.ErrGRPCLeaseNotFound,
+	lease.ErrLeaseExists:      rpctypes.ErrGRPCLeaseExist,
+	lease.ErrLeaseTTLTooLarge: rpctypes.ErrGRPCLeaseTTLTooLarge,
 
 	etcdserver.ErrRequestTooLarge: rpctypes.ErrGRPCRequestTooLarge,
 	etcdserver.ErrNoSpace:         rpctypes.ErrGRPCNoSpace,

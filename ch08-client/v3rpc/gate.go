@@ -19,17 +19,19 @@ import (
 //  1. it is counted;
 //  2. a learner serves only what servedByLearner lists;
 //  3. a client that asked for a leader (metadata hasleader=true) is refused while
-//     this member knows none.
+//     this member knows none, and its streams end when there is none for long;
+//  4. streams end when the server stops.
 //
 // It is put around each method of a service when the service is registered, so that a
 // call costs a few atomic additions and no allocation.
 type gate struct {
 	raft           RaftStatus
 	unary, streams *requestCounters
+	ends           *streamEnds
 }
 
-func newGate(raft RaftStatus) *gate {
-	return &gate{raft: raft, unary: newRequestCounters("unary"), streams: newRequestCounters("stream")}
+func newGate(raft RaftStatus, ends *streamEnds) *gate {
+	return &gate{raft: raft, unary: newRequestCounters("unary"), streams: newRequestCounters("stream"), ends: ends}
 }
 
 // servedByLearner names the methods that a learner serves as a whole. Range is among
@@ -87,7 +89,7 @@ func (g *gate) guardStream(service string, s grpc.StreamDesc) grpc.StreamDesc {
 		g.streams.count(stream.Context())
 		err := g.admit(stream.Context(), learner)
 		if err == nil {
-			err = handle(srv, &countedStream{stream, counters})
+			err = g.serveStream(srv, handle, &countedStream{ServerStream: stream, counters: counters})
 		}
 		counters.finished(codeOf(err))
 		return err
@@ -95,16 +97,33 @@ func (g *gate) guardStream(service string, s grpc.StreamDesc) grpc.StreamDesc {
 	return s
 }
 
+// serveStream calls the handler of a stream with a context that rules 3 and 4 end. If they
+// have done so, then theirs is the reason that the client is told.
+func (g *gate) serveStream(srv any, handle grpc.StreamHandler, stream *countedStream) error {
+	ctx := g.ends.join(stream.ServerStream.Context(), wantsLeader(stream.ServerStream.Context()))
+	defer g.ends.leave(ctx)
+	stream.ctx = ctx
+	err := handle(srv, stream)
+	if cause := context.Cause(ctx); cause == rpctypes.ErrGRPCStopped || cause == rpctypes.ErrGRPCNoLeader {
+		return cause
+	}
+	return err
+}
+
 // admit applies rules 2 and 3.
 func (g *gate) admit(ctx context.Context, servedByLearner bool) error {
 	if !servedByLearner && g.raft.IsLearner() {
 		return rpctypes.ErrGPRCNotSupportedForLearner
 	}
-	want := metadata.ValueFromIncomingContext(ctx, rpctypes.MetadataRequireLeaderKey)
-	if len(want) > 0 && want[0] == rpctypes.MetadataHasLeader && g.raft.Leader() == 0 {
+	if wantsLeader(ctx) && g.raft.Leader() == 0 {
 		return rpctypes.ErrGRPCNoLeader
 	}
 	return nil
+}
+
+func wantsLeader(ctx context.Context) bool {
+	want := metadata.ValueFromIncomingContext(ctx, rpctypes.MetadataRequireLeaderKey)
+	return len(want) > 0 && want[0] == rpctypes.MetadataHasLeader
 }
 
 // codeOf is the code under which gRPC will send err.
@@ -128,11 +147,14 @@ func streamKind(s grpc.StreamDesc) string {
 	return "server_stream"
 }
 
-// countedStream counts the messages of a stream.
+// countedStream counts the messages of a stream, and has the context that the gate ends.
 type countedStream struct {
 	grpc.ServerStream
 	counters *methodCounters
+	ctx      context.Context
 }
+
+func (s *countedStream) Context() context.Context { return s.ctx }
 
 func (s *countedStream) SendMsg(m any) error {
 	err := s.ServerStream.SendMsg(m)

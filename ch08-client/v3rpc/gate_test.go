@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,6 +39,9 @@ func (m *member) AppliedIndex() uint64      { return 0 }
 func (m *member) IsLearner() bool           { return m.learner }
 func (m *member) Alarms() []*pb.AlarmMember { return nil }
 
+// newTestGate is a gate of a server that does not stop.
+func newTestGate(raft RaftStatus) *gate { return newGate(raft, newStreamEnds(raft, nil, nil, 0)) }
+
 // value reads a counter.
 func value(c prometheus.Counter) float64 {
 	var m dto.Metric
@@ -69,7 +73,7 @@ func TestGateAdmits(t *testing.T) {
 		{"not even without a leader", member{learner: true}, called("hasleader", "true"), true, rpctypes.ErrGRPCNoLeader},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			require.Equal(t, c.want, newGate(&c.member).admit(c.ctx, c.servedByLearner))
+			require.Equal(t, c.want, newGate(&c.member, nil).admit(c.ctx, c.servedByLearner))
 		})
 	}
 }
@@ -77,9 +81,10 @@ func TestGateAdmits(t *testing.T) {
 // A learner answers Status, and leaves the decision about a range to its handler.
 func TestLearnerServesStatusAndSerializableRange(t *testing.T) {
 	learner := &member{leader: 1, learner: true}
-	g := newGate(learner)
+	g := newTestGate(learner)
 	nothing := func(any) error { return nil }
 	for _, desc := range []grpc.ServiceDesc{kvDesc, stub.Cluster_ServiceDesc, stub.Maintenance_ServiceDesc, stub.Lease_ServiceDesc, stub.Auth_ServiceDesc} {
+		desc.Methods = slices.Clone(desc.Methods) // the services themselves are not to change
 		for i := range desc.Methods {
 			desc.Methods[i].Handler = func(any, context.Context, func(any) error, grpc.UnaryServerInterceptor) (any, error) {
 				return "served", nil
@@ -100,7 +105,7 @@ func TestLearnerServesStatusAndSerializableRange(t *testing.T) {
 }
 
 func TestGateCountsCallsByCodeAndClient(t *testing.T) {
-	g := newGate(&member{leader: 1})
+	g := newTestGate(&member{leader: 1})
 	var result error
 	m := g.guardUnary("test.Service", grpc.MethodDesc{MethodName: "Do",
 		Handler: func(any, context.Context, func(any) error, grpc.UnaryServerInterceptor) (any, error) {
@@ -186,7 +191,7 @@ func TestServicesHaveTheReferencesNames(t *testing.T) {
 }
 
 func BenchmarkGate(b *testing.B) {
-	g := newGate(&member{leader: 1})
+	g := newTestGate(&member{leader: 1})
 	m := g.guardUnary("bench.Service", grpc.MethodDesc{MethodName: "Do",
 		Handler: func(any, context.Context, func(any) error, grpc.UnaryServerInterceptor) (any, error) { return nil, nil }})
 	for name, ctx := range map[string]context.Context{

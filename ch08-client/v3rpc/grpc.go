@@ -9,6 +9,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 
+	"insideetcd/ch06-storage/mvcc"
 	"insideetcd/ch08-client/v3rpc/stub"
 )
 
@@ -33,20 +34,35 @@ type Options struct {
 	KeepAliveInterval     time.Duration // after which the server pings an idle client; 0: never
 	KeepAliveTimeout      time.Duration // how long it waits for the answer; 0: gRPC's 20 s
 	AdditionalGRPCOptions []grpc.ServerOption
+
+	// WatchProgressInterval is how long a quiet watcher that asked for progress waits for
+	// it; 0: 10 min.
+	WatchProgressInterval time.Duration
+
+	// Draining, when closed, ends all streams: watches do not end by themselves, and a
+	// graceful stop waits for them. They end at the latest when the member stops.
+	Draining <-chan struct{}
+	// ElectionTimeout is a third of the time without a leader after which the streams of
+	// clients that want one are ended; 0: 1 s.
+	ElectionTimeout time.Duration
 }
 
 // NewServer returns a gRPC server with all services of the v3 API around s. Those that
 // are not built yet are registered too and answer Unimplemented.
 func NewServer(s EtcdServer, o Options) *grpc.Server {
 	server := grpc.NewServer(serverOptions(s, o)...)
-	g := newGate(s)
+	g := newGate(s, newStreamEnds(s, s.StoppingNotify(), o.Draining, o.ElectionTimeout))
 
 	server.RegisterService(g.guard(kvDesc), newKVServer(s))
 	server.RegisterService(g.guard(stub.Cluster_ServiceDesc), newClusterServer(s))
 	server.RegisterService(g.guard(stub.Maintenance_ServiceDesc), newMaintenanceServer(s))
+	if kv, isWatchable := s.KV().(mvcc.WatchableKV); isWatchable {
+		server.RegisterService(g.guard(watchDesc), newWatchServer(newHeader(s), kv, s.MaxRequestBytes(), o.WatchProgressInterval))
+	} else {
+		server.RegisterService(g.guard(stub.Watch_ServiceDesc), stub.UnimplementedWatchServer{})
+	}
+	server.RegisterService(g.guard(stub.Lease_ServiceDesc), newLeaseServer(newHeader(s), s))
 
-	server.RegisterService(g.guard(stub.Watch_ServiceDesc), stub.UnimplementedWatchServer{})
-	server.RegisterService(g.guard(stub.Lease_ServiceDesc), stub.UnimplementedLeaseServer{})
 	server.RegisterService(g.guard(stub.Auth_ServiceDesc), stub.UnimplementedAuthServer{})
 	server.RegisterService(g.guard(stub.Lock_ServiceDesc), stub.UnimplementedLockServer{})
 	server.RegisterService(g.guard(stub.Election_ServiceDesc), stub.UnimplementedElectionServer{})

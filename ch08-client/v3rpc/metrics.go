@@ -23,6 +23,13 @@ var (
 		Help: "The total number of client requests per client version.",
 	}, []string{"type", "client_api_version"})
 
+	streamFailures = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "etcd", Subsystem: "network", Name: "server_stream_failures_total",
+		Help: "The total number of stream failures from the local server.",
+	}, []string{"Type", "API"})
+	watchFailures     = newStreamFailures("watch")
+	keepAliveFailures = newStreamFailures("lease-keepalive")
+
 	methodLabels = []string{"grpc_type", "grpc_service", "grpc_method"}
 
 	rpcsStarted = promauto.NewCounterVec(prometheus.CounterOpts{
@@ -42,6 +49,17 @@ var (
 		Help: "Total number of gRPC stream messages sent by the server.",
 	}, methodLabels)
 )
+
+// failureCounters count the streams of one API that broke without the doing of client or
+// server: a client that cancels, or a server that stops, is no failure.
+type failureCounters struct{ receive, send prometheus.Counter }
+
+func newStreamFailures(api string) failureCounters {
+	return failureCounters{
+		receive: streamFailures.WithLabelValues("receive", api),
+		send:    streamFailures.WithLabelValues("send", api),
+	}
+}
 
 // maxCode is the highest of gRPC's codes; they run from 0 without gaps.
 const maxCode = codes.Unauthenticated

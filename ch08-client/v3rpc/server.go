@@ -53,8 +53,21 @@ type Limits interface {
 	MaxRequestBytes() int
 }
 
+// Stopping tells when a member begins to stop: from then on it answers ErrStopped.
+type Stopping interface {
+	StoppingNotify() <-chan struct{}
+}
+
+// AlarmService reads, raises and ends alarms, through the log.
+type AlarmService interface {
+	Alarm(ctx context.Context, r *pb.AlarmRequest) (*pb.AlarmResponse, error)
+}
+
 // EtcdServer is all of it.
 type EtcdServer interface {
+	Lessor
+	AlarmService
+	Stopping
 	RaftKV
 	RaftStatus
 	Membership

@@ -102,6 +102,8 @@ func (e *Etcd) start() {
 		KeepAliveMinTime:     e.cfg.GRPCKeepAliveMinTime,
 		KeepAliveInterval:    e.cfg.GRPCKeepAliveInterval,
 		KeepAliveTimeout:     e.cfg.GRPCKeepAliveTimeout,
+		Draining:             e.closec,
+		ElectionTimeout:      e.Server.Cfg.ElectionTimeout(),
 	})
 	e.front = serve.New(lg, rpc, e.clientHTTP(), peerhttp.NewHandler(lg, e.Server.Cluster()))
 	for _, l := range e.Peers {
