@@ -38,7 +38,9 @@ func TestWatchConversations(t *testing.T) {
 		name  string
 		steps []step
 	}{
-		{"from now on", []step{{watch(&pb.WatchCreateRequest{}), []string{"id=0 rev=8 created"}}}},
+		{"from now on, not from the last change", []step{
+			{watch(&pb.WatchCreateRequest{Key: []byte("b")}), []string{"id=0 rev=8 created"}},
+			{progress(), []string{"id=-1 rev=8"}}}},
 		{"W7: from before the compaction", []step{
 			{watch(&pb.WatchCreateRequest{StartRevision: 1}), []string{"id=0 rev=8 created", compacted}},
 			{cancel(0), nil}, // 3.4 confirms it once more
