@@ -84,6 +84,8 @@ type Config struct {
 	CORS        []string // origins of web pages that may use the client URLs
 	EnablePprof bool     // serve /debug/pprof on the client URLs
 
+	EnableGRPCGateway bool // serve the v3 API in JSON below /v3 on the client URLs
+
 	// UnsafeNoFsync leaves out every fsync: acknowledged writes may be lost.
 	UnsafeNoFsync bool
 
@@ -124,6 +126,8 @@ func NewConfig() *Config {
 		GRPCKeepAliveTimeout:  DefaultGRPCKeepAliveTimeout,
 
 		CORS: []string{"*"},
+
+		EnableGRPCGateway: true,
 	}
 }
 

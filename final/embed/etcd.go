@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"net/http/pprof"
@@ -11,11 +12,15 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
 	"insideetcd/ch01-intro/version"
 	"insideetcd/ch05-wal-snap/wal"
 	"insideetcd/ch07-server/etcdhttp"
 	"insideetcd/ch07-server/etcdserver"
 	"insideetcd/ch07-server/peerhttp"
+	"insideetcd/ch08-client/gateway"
 	"insideetcd/ch08-client/serve"
 	"insideetcd/ch08-client/v3rpc"
 )
@@ -31,6 +36,7 @@ type Etcd struct {
 
 	cfg    Config
 	front  *serve.Server
+	self   *grpc.ClientConn // of the JSON gateway, to a client URL of this server; nil: no gateway
 	errc   chan error
 	readyc chan struct{} // closed when clients are served
 	closec chan struct{} // closed by Close
@@ -49,6 +55,7 @@ func StartEtcd(cfg *Config) (e *Etcd, err error) {
 	defer func() {
 		if err != nil {
 			e.closeListeners()
+			e.hangUp()
 			e = nil
 		}
 	}()
@@ -56,6 +63,9 @@ func StartEtcd(cfg *Config) (e *Etcd, err error) {
 		return e, err
 	}
 	if e.Clients, err = listen(cfg.LCUrls); err != nil {
+		return e, err
+	}
+	if e.self, err = e.dialSelf(e.Clients[0]); err != nil {
 		return e, err
 	}
 	if e.Server, err = e.openMember(); err != nil {
@@ -168,7 +178,38 @@ func (e *Etcd) clientHTTP() http.Handler {
 		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 		h = mux
 	}
+	if e.self != nil {
+		// Twice the largest request, for base64 and names, and room to find out what is wrong.
+		h = gateway.NewHandler(e.self, 2*int64(e.cfg.MaxRequestBytes)+1<<20, h)
+	}
 	return etcdhttp.CORS(e.cfg.CORS, h)
+}
+
+// dialSelf connects the JSON gateway to l as any client connects, so that no check and no
+// metric is passed by. Nothing is sent before the first call. Without a gateway it is nil.
+func (e *Etcd) dialSelf(l net.Listener) (*grpc.ClientConn, error) {
+	if !e.cfg.EnableGRPCGateway {
+		return nil, nil
+	}
+	address := l.Addr()
+	conn, err := grpc.NewClient("passthrough:///"+address.String(),
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, address.Network(), address.String())
+		}),
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(v3rpc.Codec{}),
+			grpc.MaxCallRecvMsgSize(math.MaxInt32), grpc.MaxCallSendMsgSize(math.MaxInt32)))
+	if err != nil {
+		return nil, fmt.Errorf("connection of the JSON gateway to %s: %w", address, err)
+	}
+	return conn, nil
+}
+
+func (e *Etcd) hangUp() {
+	if e.self != nil {
+		_ = e.self.Close() // its calls are over
+	}
 }
 
 // Config returns the configuration the server was started with.
@@ -189,6 +230,7 @@ func (e *Etcd) Close() {
 		ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 		defer cancel()
 		e.front.StopClients(ctx)
+		e.hangUp()
 		e.Server.Stop()
 		e.front.Stop()
 		e.closeListeners() // those of clients were never served if the member was not ready

@@ -369,6 +369,27 @@ func TestHTTPBesideGRPC(t *testing.T) {
 	require.Equal(t, 200, code)
 }
 
+// The v3 API in JSON is there unless it is switched off; unused, or used to the end, it
+// does not hold up Close.
+func TestGRPCGateway(t *testing.T) {
+	for enabled, want := range map[bool]int{true: 200, false: 404} {
+		cfg := config(t.TempDir())
+		cfg.EnableGRPCGateway = enabled
+		e := running(t, cfg)
+		base := "http://" + e.Clients[0].Addr().String()
+		resp, err := http.Post(base+"/v3/kv/put", "application/json", strings.NewReader(`{"key":"YQ==","value":"MQ=="}`))
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, want, resp.StatusCode)
+		if enabled {
+			require.Equal(t, "1", dial(t, e).get(t, "a"))
+		}
+		start := time.Now()
+		e.Close()
+		require.Less(t, time.Since(start), drainTimeout)
+	}
+}
+
 // Connections that say nothing, or nonsense, do not keep others from being served, nor the
 // server from stopping.
 func TestSilentAndBabblingConnections(t *testing.T) {

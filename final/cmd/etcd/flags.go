@@ -144,6 +144,7 @@ func declareClients(fs *pflag.FlagSet, c *embed.Config) {
 	fs.DurationVar(&c.GRPCKeepAliveInterval, "grpc-keepalive-interval", c.GRPCKeepAliveInterval, "time after which idle clients are pinged (0: never)")
 	fs.DurationVar(&c.GRPCKeepAliveTimeout, "grpc-keepalive-timeout", c.GRPCKeepAliveTimeout, "time to wait for the answer to a ping")
 	fs.StringSliceVar(&c.CORS, "cors", c.CORS, "origins of web pages that may use the client URLs")
+	fs.BoolVar(&c.EnableGRPCGateway, "enable-grpc-gateway", c.EnableGRPCGateway, "serve the v3 API in JSON below /v3 on the client URLs")
 	fs.BoolVar(&c.EnablePprof, "enable-pprof", c.EnablePprof, "serve profiles below /debug/pprof on the client URLs")
 }
 

@@ -27,7 +27,7 @@ var unbuilt = []struct{ name, value string }{
 	{"experimental-peer-skip-client-san-verification", "false"},
 
 	{"host-whitelist", "*"}, {"auth-token", "simple"}, {"bcrypt-cost", "10"}, {"auth-token-ttl", "300"},
-	{"metrics", "basic"}, {"enable-grpc-gateway", "true"},
+	{"metrics", "basic"},
 	{"log-package-levels", ""}, {"force-new-cluster", "false"}, {"config-file", ""},
 
 	{"experimental-initial-corrupt-check", "false"}, {"experimental-corrupt-check-time", "0s"},
@@ -60,7 +60,7 @@ func declareUnbuilt(fs *pflag.FlagSet) {
 func refuseUnbuilt(fs *pflag.FlagSet, warn func(string)) error {
 	for _, f := range unbuilt {
 		value := fs.Lookup(f.name).Value.String()
-		if value == f.value || f.name == "enable-grpc-gateway" && value == "false" {
+		if value == f.value {
 			continue
 		}
 		return fmt.Errorf("--%s %s is not built yet; leave the flag out or give its default, %q", f.name, value, f.value)
