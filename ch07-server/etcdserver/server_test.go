@@ -191,22 +191,6 @@ func TestAStoppedServerAnswersStopped(t *testing.T) {
 	require.NoError(t, s.Err())
 }
 
-func TestACallerThatGivesUpLeavesNothingBehind(t *testing.T) {
-	s := started(t, config(t.TempDir()))
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	for range 100 {
-		_, err := s.Put(ctx, &pb.PutRequest{Key: []byte("k")})
-		if err != nil { // the answer may be quicker than the look at ctx
-			require.ErrorIs(t, err, ErrCanceled)
-		}
-	}
-	require.NoError(t, s.LinearizableReadNotify(t.Context()))
-	for i := range s.w.shards {
-		require.Empty(t, s.w.shards[i].waiting)
-	}
-}
-
 func TestCompactAnswersTheRevisionAndPhysicalWaits(t *testing.T) {
 	s := started(t, config(t.TempDir()))
 	for range 10 {
