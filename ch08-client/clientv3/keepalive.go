@@ -97,11 +97,11 @@ func (k *keeper) run() {
 	connections.Go(func() { k.receive(0) })
 	for {
 		in, ok := k.next()
+		if ok {
+			k.take(in) // also at the end: endAll closes what it brought
+		}
 		if k.ctx.Err() != nil {
 			return
-		}
-		if ok {
-			k.take(in)
 		}
 		if in.failed != nil {
 			failures := k.failures

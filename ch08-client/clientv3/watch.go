@@ -126,20 +126,21 @@ func NewWatcher(c *Client) Watcher {
 }
 
 func (w *watcher) Watch(ctx context.Context, key string, opts ...OpOption) WatchChan {
-	op := opWatch(key, opts)
-	stream := w.join(ctx)
+	c := newWatchCaller(ctx, opWatch(key, opts))
+	stream := w.join(c)
 	if stream == nil {
 		closed := make(chan WatchResponse, 1)
 		closed <- WatchResponse{Canceled: true, Events: []*Event{}, Header: &pb.ResponseHeader{}, closeErr: ErrWatcherClosed}
 		close(closed)
 		return closed
 	}
-	return stream.watch(ctx, op)
+	return stream.watch(c)
 }
 
-// join finds or makes the stream for ctx and counts one watch more on it.
-func (w *watcher) join(ctx context.Context) *watchStream {
-	key := streamKey(ctx)
+// join finds or makes the stream for a caller and counts one watch more on it. All
+// goroutines begin here, under the lock, so that none begins after Close; nil then.
+func (w *watcher) join(c *watchCaller) *watchStream {
+	key := streamKey(c.ctx)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
@@ -147,11 +148,12 @@ func (w *watcher) join(ctx context.Context) *watchStream {
 	}
 	s := w.streams[key]
 	if s == nil {
-		s = newWatchStream(w, key, ctx)
+		s = newWatchStream(w, key, c.ctx)
 		w.streams[key] = s
 		w.running.Go(s.run)
 	}
 	s.watches++
+	w.running.Go(func() { s.deliver(c) })
 	return s
 }
 

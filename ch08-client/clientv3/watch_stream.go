@@ -68,15 +68,17 @@ func newWatchStream(w *watcher, key string, ctx context.Context) *watchStream {
 	return s
 }
 
-// watch is called by the caller of Watch, who has joined.
-func (s *watchStream) watch(ctx context.Context, op Op) WatchChan {
-	c := &watchCaller{state: newWatchState(op), ctx: ctx, out: make(chan WatchResponse),
+func newWatchCaller(ctx context.Context, op Op) *watchCaller {
+	return &watchCaller{state: newWatchState(op), ctx: ctx, out: make(chan WatchResponse),
 		reports: newQueue[report](), announced: make(chan struct{})}
-	s.owner.running.Go(func() { s.deliver(c) })
+}
+
+// watch is called by the caller of Watch, who has joined.
+func (s *watchStream) watch(c *watchCaller) WatchChan {
 	s.inbox.push(streamInput{add: c})
 	select {
 	case <-c.announced:
-	case <-ctx.Done():
+	case <-c.ctx.Done():
 	case <-s.ctx.Done():
 	}
 	return c.out
@@ -114,6 +116,7 @@ func (s *watchStream) run() {
 
 func (s *watchStream) take(in streamInput) {
 	switch {
+	case in.add != nil && in.add.ctx.Err() != nil: // its leave may have come first
 	case in.add != nil:
 		s.callers[in.add.state] = in.add
 		s.core.add(in.add.state)
