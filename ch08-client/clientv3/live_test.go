@@ -109,27 +109,12 @@ func TestWatchesSurviveCutConnections(t *testing.T) {
 	require.NoError(t, err)
 	<-alive
 
-	const keys, writes = 5, 400
-	var watches []WatchChan
-	var names []string
-	for i := range 20 {
-		name := fmt.Sprintf("w/%d", i%keys)
-		opts := []OpOption{WithPrevKV()}
-		if i%4 == 0 {
-			name, opts = "w/", append(opts, WithPrefix(), WithFragment())
-		}
-		if i%3 == 0 {
-			opts = append(opts, WithProgressNotify())
-		}
-		names = append(names, name)
-		watches = append(watches, client.Watch(ctx, name, opts...))
-	}
-
+	names, watches := manyWatches(ctx, client)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	var written []string // "revision key", in order
-	for i := range writes {
+	for i := range 400 {
 		a, b := rnd.IntN(keys), rnd.IntN(keys)
 		ops := []Op{OpPut(fmt.Sprintf("w/%d", a), fmt.Sprint(i))}
 		if a != b { // two events of one revision
@@ -158,6 +143,25 @@ func TestWatchesSurviveCutConnections(t *testing.T) {
 	ttl, err := client.TimeToLive(ctx, lease.ID)
 	require.NoError(t, err)
 	require.Positive(t, ttl.TTL, "the lease was renewed all the time")
+}
+
+const keys = 5 // w/0 … w/4
+
+// manyWatches opens watches of single keys and of all, with what may come along.
+func manyWatches(ctx context.Context, client *Client) (names []string, watches []WatchChan) {
+	for i := range 20 {
+		name := fmt.Sprintf("w/%d", i%keys)
+		opts := []OpOption{WithPrevKV()}
+		if i%4 == 0 {
+			name, opts = "w/", append(opts, WithPrefix(), WithFragment())
+		}
+		if i%3 == 0 {
+			opts = append(opts, WithProgressNotify())
+		}
+		names = append(names, name)
+		watches = append(watches, client.Watch(ctx, name, opts...))
+	}
+	return names, watches
 }
 
 // requireReported reads a watch up to the revision last.
@@ -318,4 +322,40 @@ func TestMaintenance(t *testing.T) {
 	require.NoError(t, c.Sync(ctx))
 	require.Equal(t, []string{"http://" + server}, c.Endpoints())
 	open(t, Config{Endpoints: []string{server}, Username: "root", Password: "x"}) // a cluster without users
+}
+
+// TestTokens signs in, and signs in again when a change of users made the token too old.
+func TestTokens(t *testing.T) {
+	const etcdctl = "/usr/bin/etcdctl"
+	if _, err := os.Stat(etcdctl); err != nil {
+		t.Skipf("nothing to make users with: Debian's etcdctl is not installed (%v)", err)
+	}
+	server := startEtcd(t)
+	tell := func(args ...string) {
+		t.Helper()
+		cmd := exec.Command(etcdctl, append([]string{"--endpoints", server}, args...)...)
+		cmd.Env = []string{"ETCDCTL_API=3"}
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+	tell("user", "add", "root:secret")
+	tell("user", "grant-role", "root", "root")
+	tell("auth", "enable")
+
+	_, err := New(Config{Endpoints: []string{server}, Username: "root", Password: "wrong"})
+	require.Equal(t, rpctypes.ErrAuthFailed, err)
+	_, err = open(t, Config{Endpoints: []string{server}}).Put(soon(t), "k", "v")
+	require.Equal(t, rpctypes.ErrUserEmpty, err)
+	c := open(t, Config{Endpoints: []string{server}, Username: "root", Password: "secret"})
+	ctx := soon(t)
+	_, err = c.Put(ctx, "k", "v")
+	require.NoError(t, err)
+	watch := c.Watch(ctx, "k")
+	tell("--user", "root:secret", "user", "add", "other:secret")
+	c.token.set("not a token")
+	_, err = c.Put(ctx, "k", "v")
+	require.NoError(t, err, "a refused token is renewed")
+	require.Len(t, (<-watch).Events, 1)
+	_, err = c.Defragment(ctx, server)
+	require.NoError(t, err, "calls of one endpoint carry the token")
 }

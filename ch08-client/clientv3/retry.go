@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"insideetcd/ch08-client/v3rpc/rpctypes"
+	"insideetcd/ch08-client/v3rpc/stub"
 )
 
 const (
@@ -46,7 +47,7 @@ func (c *Client) retryUnary(ctx context.Context, method string, req, reply any, 
 		if c.cfg.DisableRetry || ctx.Err() != nil {
 			return err
 		}
-		if !signedIn && c.token.refused(err) {
+		if !signedIn && method != stub.Auth_Authenticate_FullMethodName && c.token.refused(err) {
 			signedIn = true
 			if c.fetchToken(ctx) == nil {
 				continue

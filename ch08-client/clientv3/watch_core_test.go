@@ -87,8 +87,9 @@ func TestProgressMovesTheResumePointOfItsWatchOnly(t *testing.T) {
 	require.Len(t, reports, 2)
 	reports, _ = c.receive(events(1, 21))
 	require.Equal(t, []int64{21}, revisions(reports[0].response), "an event that came after the progress of all")
+	c.receive(&pb.WatchResponse{WatchId: 1, Header: header(25)})
 	c.broken()
-	require.Equal(t, []int64{5, 22}, starts(c.requests()))
+	require.Equal(t, []int64{5, 26}, starts(c.requests()))
 }
 
 func TestFragmentsAreJoinedAndForgottenWhenTheStreamBreaks(t *testing.T) {

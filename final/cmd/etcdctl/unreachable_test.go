@@ -37,6 +37,9 @@ func TestEqualsDebiansEtcdctlWithoutServer(t *testing.T) {
 		"endpoint health", "endpoint health -w json", "endpoint hashkv", "endpoint status --cluster", "defrag", "defrag --cluster",
 		"--endpoints= get a", "--endpoints https://" + nobody + " get a", "--insecure-transport=false get a",
 	} {
-		require.Equal(t, tell(debianCtl, command), tell(ours, command), command)
+		t.Run(command, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, tell(debianCtl, command), tell(ours, command))
+		})
 	}
 }
