@@ -126,14 +126,14 @@ func play(t *testing.T, binary string, steps []step, client, peer string) (outpu
 }
 
 // startEtcd starts Debian's etcd and waits until it serves.
-func startEtcd(t *testing.T, dir, client, peer string) (stop func()) {
+func startEtcd(t *testing.T, dir, client, peer string, flags ...string) (stop func()) {
 	t.Helper()
 	logFile, err := os.Create(filepath.Join(dir, "etcd.log"))
 	require.NoError(t, err)
-	cmd := exec.Command(debianEtcd, "--name", "m1", "--data-dir", filepath.Join(dir, "data"),
-		"--listen-client-urls", "http://"+client, "--advertise-client-urls", "http://"+client,
-		"--listen-peer-urls", "http://"+peer, "--initial-advertise-peer-urls", "http://"+peer,
-		"--initial-cluster", "m1=http://"+peer)
+	cmd := exec.Command(debianEtcd, append([]string{"--name", "m1", "--data-dir", filepath.Join(dir, "data"),
+		"--listen-client-urls", "http://" + client, "--advertise-client-urls", "http://" + client,
+		"--listen-peer-urls", "http://" + peer, "--initial-advertise-peer-urls", "http://" + peer,
+		"--initial-cluster", "m1=http://" + peer}, flags...)...) // of two the last counts
 	cmd.Stdout, cmd.Stderr = logFile, logFile
 	require.NoError(t, cmd.Start())
 	stop = func() {

@@ -103,6 +103,9 @@ func (t table) draw() error {
 		for i, cell := range row {
 			parts := wrap(cell)
 			lines[r] = append(lines[r], parts)
+			if len(parts) > 1 {
+				widths[i] = max(widths[i], widestCell)
+			}
 			for _, p := range parts {
 				widths[i] = max(widths[i], len(p))
 			}
@@ -146,22 +149,19 @@ func drawRow(cells [][]string, widths []int) {
 }
 
 // wrap breaks text between words into lines of at most widestCell bytes; a longer word
-// stays whole.
+// stays whole. Blanks that end the text stay too.
 func wrap(text string) []string {
 	if len(text) <= widestCell {
 		return []string{text}
 	}
-	var out []string
-	line := ""
-	for _, word := range strings.Fields(text) {
-		if line != "" && len(line)+1+len(word) > widestCell {
-			out = append(out, line)
-			line = word
-		} else if line == "" {
-			line = word
+	words := strings.Split(text, " ")
+	out := []string{words[0]}
+	for _, word := range words[1:] {
+		if last := &out[len(out)-1]; len(*last)+1+len(word) <= widestCell {
+			*last += " " + word
 		} else {
-			line += " " + word
+			out = append(out, word)
 		}
 	}
-	return append(out, line)
+	return out
 }
