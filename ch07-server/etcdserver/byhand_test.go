@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	pb "insideetcd/ch01-intro/api/etcdserverpb"
+	"insideetcd/ch03-etcdraft/raft"
 	"insideetcd/ch03-etcdraft/raftpb"
 	"insideetcd/ch07-server/membership"
 )
@@ -40,7 +42,30 @@ func newByHand(t testing.TB, cfg ServerConfig) *byHand {
 	s, err := NewServer(cfg)
 	require.NoError(t, err)
 	t.Cleanup(s.Stop)
+	s.r.Node.Stop()
+	s.r.Node = &idleNode{Node: s.r.Node, member: s}
 	return &byHand{EtcdServer: s, t: t, ep: s.progress, last: s.progress.appliedi}
+}
+
+// idleNode stands in for the raft node of such a member: it has no goroutine
+// that could look at the log meanwhile. It always counts as applied what the
+// member has applied, as if each Ready had been advanced at once.
+type idleNode struct {
+	raft.Node // stopped
+	member    *EtcdServer
+	voters    []uint64
+}
+
+func (n *idleNode) ApplyConfChange(cc raftpb.ConfChangeI) *raftpb.ConfState {
+	if change, _ := cc.AsV1(); change.NodeID != raft.None {
+		n.voters = append(n.voters, change.NodeID)
+	}
+	return &raftpb.ConfState{Voters: slices.Clone(n.voters)}
+}
+
+func (n *idleNode) Status() (status raft.Status) {
+	status.Applied = n.member.AppliedIndex()
+	return status
 }
 
 const byHandTerm = 2

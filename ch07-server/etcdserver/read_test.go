@@ -222,6 +222,10 @@ func TestTheNewestReadStateStays(t *testing.T) {
 	}
 	require.EqualValues(t, 2, (<-r.readStateC).Index)
 	require.Empty(t, r.readStateC)
+
+	m := newByHand(t, quietConfig(t))
+	require.NoError(t, m.r.handle(raft.Ready{ReadStates: []raft.ReadState{{Index: 7}, {Index: 8}}}, &told{}))
+	require.EqualValues(t, 8, (<-m.r.readStateC).Index, "the last of one Ready")
 }
 
 func TestWhichReadsWaitForTheLeader(t *testing.T) {

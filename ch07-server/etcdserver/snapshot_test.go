@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -115,12 +116,14 @@ func TestOneSnapshotAtATime(t *testing.T) {
 	cfg.SnapshotCount = 10
 	m := newByHand(t, cfg)
 	clones, begun, gate := 0, make(chan struct{}, 3), make(chan struct{})
+	open := sync.OnceFunc(func() { close(gate) })
+	defer open()
 	m.v2store = treeAtWork{m.v2store, &clones, func() { begun <- struct{}{}; <-gate }}
 	m.apply(m.save(append([]raftpb.Entry{m.join()}, puts(t, 10)...)...)...)
 	<-begun
 	m.apply(m.save(puts(t, 11)...)...)
 	require.Equal(t, 1, clones, "the first one is still being saved")
-	close(gate)
+	open()
 	m.wg.Wait()
 
 	m.commit(puts(t, 1)...)
@@ -171,6 +174,20 @@ func TestOldFilesGoWhenASnapshotReplacesThem(t *testing.T) {
 	databases, err := filepath.Glob(filepath.Join(cfg.SnapDir(), "*.snap.db"))
 	require.NoError(t, err)
 	require.Len(t, databases, 1)
+}
+
+// The purge begins with the member, and looks at once.
+func TestAMemberPurgesFromItsStart(t *testing.T) {
+	cfg := config(t.TempDir())
+	cfg.UnsafeNoFsync, cfg.MaxSnapFiles = true, 1
+	s, err := NewServer(cfg)
+	require.NoError(t, err)
+	for _, index := range []uint64{1, 2, 3} {
+		require.NoError(t, os.WriteFile(filepath.Join(cfg.SnapDir(), snap.FileName(1, index)), nil, fileutil.PrivateFileMode))
+	}
+	s.Start()
+	s.Stop()
+	require.Equal(t, []string{snap.FileName(1, 3)}, snapshots(t, cfg))
 }
 
 func segments(t testing.TB, cfg ServerConfig) []string {
