@@ -55,12 +55,14 @@ func (s *EtcdServer) saveSnapshot(state etcdProgress, tree v2store.Store) error 
 }
 
 // cutRaftLog drops the entries in memory that lie further behind the snapshot
-// than a slow follower may be.
+// than a slow follower may be. Raft itself reads what it does not count as
+// applied yet, and that may lag behind apply: such entries stay as well.
 func (s *EtcdServer) cutRaftLog(snapi uint64) error {
 	index := uint64(1)
 	if snapi > SnapshotCatchUpEntries {
 		index = snapi - SnapshotCatchUpEntries
 	}
+	index = min(index, s.r.Status().Applied)
 	err := s.r.raftStorage.Compact(index)
 	if errors.Is(err, raft.ErrCompacted) {
 		return nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"insideetcd/ch03-etcdraft/raft"
 	"insideetcd/ch03-etcdraft/raftpb"
 	"insideetcd/ch05-wal-snap/fileutil"
 	"insideetcd/ch05-wal-snap/snap"
@@ -141,6 +142,27 @@ func TestTheRaftLogIsCutBehindTheSnapshot(t *testing.T) {
 	first, err := m.r.raftStorage.FirstIndex()
 	require.NoError(t, err)
 	require.EqualValues(t, 101, first)
+}
+
+// laggingNode is a raft node that has not been told yet that anything of its
+// Ready was handled.
+type laggingNode struct{ raft.Node }
+
+func (laggingNode) Status() raft.Status { return raft.Status{} }
+
+// Apply and its snapshots run beside the raft loop, and may be done before raft
+// hears that the Ready was handled. Until then raft reads these entries: before
+// it campaigns, it looks for conf changes among them.
+func TestTheRaftLogIsNotCutAheadOfRaft(t *testing.T) {
+	cfg := quietConfig(t)
+	cfg.SnapshotCount = 3
+	m := newByHand(t, cfg)
+	m.r.Node = laggingNode{m.r.Node}
+	m.commit(append([]raftpb.Entry{m.join()}, puts(t, 3)...)...)
+	require.Len(t, snapshots(t, cfg), 1)
+	first, err := m.r.raftStorage.FirstIndex()
+	require.NoError(t, err)
+	require.EqualValues(t, 1, first)
 }
 
 // A segment of the log is full at 64 MB. The snapshot gives up the segments
