@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -229,11 +228,6 @@ func (m *member) offeredWithin(d time.Duration) (all []ID) {
 			return all
 		}
 	}
-}
-
-func sorted(list []ID) []ID {
-	slices.Sort(list)
-	return list
 }
 
 type pbCheckpoints = pb.LeaseCheckpointRequest

@@ -52,7 +52,7 @@ func (a *applierV2store) Apply(r *pb.Request) error {
 		return fmt.Errorf("%w: v2 %s %s", ErrUnsupported, r.Method, r.Path)
 	}
 	if r.Method != "PUT" {
-		// QGET reads, SYNC removes expired keys: there are none below /0.
+		// QGET reads. SYNC removes expired keys: a tree that has any is not opened.
 		return nil
 	}
 	if id, ok := memberOfAttributesPath(r.Path); ok {

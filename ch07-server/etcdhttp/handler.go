@@ -31,7 +31,7 @@ func NewHandler(lg *slog.Logger, s Server) http.Handler {
 		lg = slog.Default()
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/version", versionHandler(s.ClusterVersion))
+	mux.Handle("/version", VersionHandler(s.ClusterVersion))
 	mux.Handle("/health", healthHandler(lg, s))
 	mux.Handle("/metrics", promhttp.Handler())
 	return cleanPaths(mux)
@@ -54,8 +54,8 @@ func cleanPaths(h http.Handler) http.Handler {
 	})
 }
 
-// onlyGET refuses every method but GET, also HEAD, in 3.4's words.
-func onlyGET(h http.HandlerFunc) http.HandlerFunc {
+// OnlyGET refuses every method but GET, also HEAD, in 3.4's words.
+func OnlyGET(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet {
 			w.Header().Set("Allow", http.MethodGet)

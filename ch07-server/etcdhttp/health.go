@@ -31,7 +31,7 @@ const healthReadTimeout = time.Second
 // healthHandler tells whether this member can serve: a load balancer sends it traffic
 // while the answer is 200.
 func healthHandler(lg *slog.Logger, s Server) http.HandlerFunc {
-	return onlyGET(func(w http.ResponseWriter, r *http.Request) {
+	return OnlyGET(func(w http.ResponseWriter, r *http.Request) {
 		if err := checkHealth(r.Context(), s, r.URL.Query()["exclude"]); err != nil {
 			healthFailures.Inc()
 			lg.Warn("serving /health false", "reason", err)

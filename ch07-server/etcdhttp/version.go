@@ -16,9 +16,10 @@ type versions struct {
 	Cluster string `json:"etcdcluster"`
 }
 
-// versionHandler tells the version of this server and of its cluster.
-func versionHandler(cluster func() *version.Version) http.HandlerFunc {
-	return onlyGET(func(w http.ResponseWriter, _ *http.Request) {
+// VersionHandler tells the version of this server and of its cluster, to clients and
+// to peers alike.
+func VersionHandler(cluster func() *version.Version) http.HandlerFunc {
+	return OnlyGET(func(w http.ResponseWriter, _ *http.Request) {
 		v := versions{Server: version.Compatible, Cluster: notDecided}
 		if c := cluster(); c != nil {
 			v.Cluster = c.String()

@@ -15,12 +15,15 @@
 // member's store.
 //
 // Start-up, with everything that can be wrong with a data directory, is
-// bootstrap.go; server.go holds the EtcdServer and its goroutines:
+// bootstrap.go and datadir.go; server.go holds the EtcdServer and its goroutines:
 //
 //	who                 goroutine        owns
 //	raftNode.run        1                the WAL, the raft storage, Ready and Advance
 //	applyLoop           1                the stores: nobody else writes them
 //	linearizableReads   1                ReadIndex rounds
-//	publish, versions   1 each, short    nothing; they propose like clients
+//	campaignAlone       1, short         nothing; it asks raft for an election
+//	announce            1, short         nothing; it proposes like a client
+//	revokeExpiredLeases 1, and up to 16  nothing; they propose like clients
+//	saveSnapshot        at most 1        one .snap file and its record in the WAL
 //	callers             any              nothing; they propose and wait
 package etcdserver

@@ -14,6 +14,7 @@ import (
 
 	"insideetcd/ch01-intro/ids"
 	"insideetcd/ch01-intro/version"
+	"insideetcd/ch07-server/etcdhttp"
 	"insideetcd/ch07-server/membership"
 )
 
@@ -38,8 +39,8 @@ func NewHandler(lg *slog.Logger, cluster Cluster) http.Handler {
 	}
 	h := &handler{lg: lg, cluster: cluster}
 	mux := http.NewServeMux() // answers 404 for every other path
-	mux.HandleFunc(membersPath, getOnly(h.members))
-	mux.HandleFunc(versionPath, getOnly(h.version))
+	mux.HandleFunc(membersPath, etcdhttp.OnlyGET(h.members))
+	mux.HandleFunc(versionPath, etcdhttp.VersionHandler(cluster.Version))
 	return mux
 }
 
@@ -65,41 +66,9 @@ func (h *handler) members(w http.ResponseWriter, r *http.Request) {
 	h.answer(w, r, append(body, '\n'))
 }
 
-// versionAnswer names the server's version and the cluster's.
-type versionAnswer struct {
-	Server  string `json:"etcdserver"`
-	Cluster string `json:"etcdcluster"`
-}
-
-func (h *handler) version(w http.ResponseWriter, r *http.Request) {
-	answer := versionAnswer{Server: version.Compatible, Cluster: "not_decided"}
-	if v := h.cluster.Version(); v != nil {
-		answer.Cluster = v.String()
-	}
-	body, err := json.Marshal(answer)
-	if err != nil {
-		h.lg.Error("cannot encode the version", "error", err)
-		http.Error(w, "cannot encode the version", http.StatusInternalServerError)
-		return
-	}
-	h.answer(w, r, body)
-}
-
 func (h *handler) answer(w http.ResponseWriter, r *http.Request, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	if _, err := w.Write(body); err != nil {
 		h.lg.Warn("a peer did not take its answer", "peer", r.RemoteAddr, "path", r.URL.Path, "error", err)
-	}
-}
-
-// getOnly refuses other methods, also HEAD.
-func getOnly(next http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet {
-			w.Header().Set("Allow", http.MethodGet)
-			http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
-			return
-		}
-		next(w, r)
 	}
 }
