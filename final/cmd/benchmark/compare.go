@@ -74,18 +74,37 @@ func (c *contest) run(ctx context.Context, names []string, out io.Writer) (err e
 	}
 	var table []comparison
 	for _, name := range names {
-		s := scenarios[slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == name })]
-		found, err := c.compare(ctx, s, dir)
+		found, err := c.compare(ctx, named(name), dir)
 		if err != nil {
 			return err
 		}
 		table = append(table, found)
 	}
-	fmt.Fprintf(out, "ours: %s, reference: %s; %d rounds of %d operations, %d clients over %d connections, values of %d bytes, %s/%s, %d CPUs\n",
-		c.describe(ctx, c.ours), c.describe(ctx, c.reference), c.rounds, c.options.total, c.options.clients,
-		c.options.conns, c.options.valueSize, runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+	fmt.Fprintf(out, "ours: %s, reference: %s; %d rounds, %d connections, %s/%s, %d CPUs\n",
+		c.describe(ctx, c.ours), c.describe(ctx, c.reference), c.rounds,
+		c.options.conns, runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+	for _, name := range names {
+		fmt.Fprintf(out, "%s: %s\n", name, c.amount(named(name)))
+	}
 	printTable(out, table)
 	return nil
+}
+
+// amount says what a round of a scenario is.
+func (c *contest) amount(s scenario) string {
+	o := s.adapted(c.options)
+	text := fmt.Sprintf("%d operations, %d clients, values of %d bytes", o.total, o.clients, o.valueSize)
+	if s.keys != nil {
+		text += fmt.Sprintf(", %d keys", s.keys(o))
+	}
+	if s.isWatched {
+		text += fmt.Sprintf(", %d watchers: %d deliveries", o.watchers, o.total*o.watchers)
+	}
+	return text
+}
+
+func named(name string) scenario {
+	return scenarios[slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == name })]
 }
 
 func build(ctx context.Context, dir string, log io.Writer) (string, error) {
@@ -170,12 +189,12 @@ func (c *contest) start(ctx context.Context, s scenario, name, program, dir stri
 	if err != nil {
 		fmt.Fprintf(c.log, "CPU of %s: n/a (%v)\n", name, err)
 	}
-	kvs, closeAll, err := dial(endpoints, c.options.conns)
+	conns, closeAll, err := dial(endpoints, c.options.conns)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), sd.stop())
 	}
 	sd.closeAll = closeAll
-	sd.load = load{scenario: s, options: &c.options, kvs: kvs, servers: pids}
+	sd.load = load{scenario: s, options: s.adapted(c.options), conns: conns, servers: pids}
 	return sd, nil
 }
 

@@ -63,7 +63,8 @@ func TestCompareTwoRealServers(t *testing.T) {
 	require.NoError(t, cmd.ExecuteContext(t.Context()), log.String())
 	require.Equal(t, 8, strings.Count(log.String(), " round "), log.String())
 	require.Equal(t, 2, strings.Count(out.String(), "  ours"), out.String())
-	require.Contains(t, out.String(), "2 rounds of 200 operations, 8 clients over 2 connections")
+	require.Contains(t, out.String(), "2 rounds, 2 connections")
+	require.Contains(t, out.String(), "delete: 200 operations, 8 clients, values of 256 bytes, 220 keys\n")
 
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)

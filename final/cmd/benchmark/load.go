@@ -21,7 +21,7 @@ import (
 
 // result is what a load cost.
 type result struct {
-	operations    int
+	operations    int // or deliveries, where there are watchers
 	elapsed       time.Duration
 	p50, p90, p99 time.Duration // how long a client waited for an answer
 	cpu           time.Duration // of all servers together; 0 = unknown
@@ -38,7 +38,7 @@ func (r result) cpuPerOp() float64 {
 type load struct {
 	scenario scenario
 	options  *options
-	kvs      []stub.KVClient             // one a connection
+	conns    []*grpc.ClientConn
 	servers  []int                       // process IDs whose CPU time is counted
 	progress func(what string, done int) // about once a second; nil = nobody asks
 
@@ -46,8 +46,7 @@ type load struct {
 }
 
 // dial opens the connections, round robin over the endpoints (host:port, or http://…).
-func dial(endpoints []string, conns int) ([]stub.KVClient, func(), error) {
-	var kvs []stub.KVClient
+func dial(endpoints []string, conns int) ([]*grpc.ClientConn, func(), error) {
 	var open []*grpc.ClientConn
 	closeAll := func() {
 		for _, conn := range open {
@@ -68,9 +67,8 @@ func dial(endpoints []string, conns int) ([]stub.KVClient, func(), error) {
 			return nil, nil, fmt.Errorf("endpoint %s: %w", addr, err)
 		}
 		open = append(open, conn)
-		kvs = append(kvs, stub.NewKVClient(conn))
 	}
-	return kvs, closeAll, nil
+	return open, closeAll, nil
 }
 
 func hostPort(endpoint string) (string, error) {
@@ -102,13 +100,26 @@ func (l *load) run(ctx context.Context) (result, error) {
 		}
 	}
 	for i := len(l.clients); i < l.options.clients; i++ {
-		l.clients = append(l.clients, newClient(l.kvs[i%len(l.kvs)], l.options, i))
+		l.clients = append(l.clients, newClient(l.kv(i), l.options, i))
+	}
+	if l.scenario.isWatched {
+		w, err := watch(ctx, cancel, l.conns, l.options.watchers)
+		if err != nil {
+			return result{}, err
+		}
+		defer w.end()
+		for _, c := range l.clients {
+			c.watching = w
+		}
 	}
 	if _, err := l.operate(ctx, l.clients, "warm-up", 0, l.options.warmup); err != nil {
 		return result{}, fmt.Errorf("warm up for %s: %w", l.scenario.name, err)
 	}
 	return l.measure(ctx)
 }
+
+// kv is what client number i uses.
+func (l *load) kv(i int) stub.KVClient { return stub.NewKVClient(l.conns[i%len(l.conns)]) }
 
 func (l *load) measure(ctx context.Context) (result, error) {
 	before, err := cpuTime(l.servers)
@@ -120,7 +131,7 @@ func (l *load) measure(ctx context.Context) (result, error) {
 	if err != nil {
 		return result{}, fmt.Errorf("%s: %w", l.scenario.name, err)
 	}
-	r := result{operations: len(waits), elapsed: time.Since(begin)}
+	r := result{operations: len(waits) * l.scenario.counted(l.options), elapsed: time.Since(begin)}
 	after, err := cpuTime(l.servers)
 	if err != nil {
 		return result{}, err
@@ -201,7 +212,7 @@ const fillBatch = 100
 func (l *load) fill(ctx context.Context, n int) error {
 	fillers := make([]*client, min(l.options.clients, 8))
 	for i := range fillers {
-		fillers[i] = newClient(l.kvs[i%len(l.kvs)], l.options, i)
+		fillers[i] = newClient(l.kv(i), l.options, i)
 	}
 	filling := *l
 	filling.scenario.operate = func(ctx context.Context, c *client, batch int) error {

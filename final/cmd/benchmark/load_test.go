@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,21 +26,29 @@ type tinyKV struct {
 	mu       sync.Mutex
 	revision int64
 	kvs      map[string]*mvccpb.KeyValue
+	watchers []func(*mvccpb.KeyValue)
 
 	puts, gets, serializable, deleted, swapped, notSwapped int
-	refuse                                                 error
+	limited, withoutValues, counts, created                int
+
+	refuse error
 }
 
 func (k *tinyKV) Put(_ context.Context, r *pb.PutRequest) (*pb.PutResponse, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.puts++
-	return &pb.PutResponse{}, k.put(r)
+	err := k.put(r)
+	return &pb.PutResponse{Header: &pb.ResponseHeader{Revision: k.revision}}, err
 }
 
 func (k *tinyKV) put(r *pb.PutRequest) error {
 	k.revision++
-	k.kvs[string(r.Key)] = &mvccpb.KeyValue{Key: r.Key, Value: r.Value, ModRevision: k.revision}
+	kv := &mvccpb.KeyValue{Key: r.Key, Value: r.Value, ModRevision: k.revision}
+	k.kvs[string(r.Key)] = kv
+	for _, tell := range k.watchers {
+		tell(kv)
+	}
 	return k.refuse
 }
 
@@ -49,7 +59,31 @@ func (k *tinyKV) Range(_ context.Context, r *pb.RangeRequest) (*pb.RangeResponse
 	if r.Serializable {
 		k.serializable++
 	}
+	if len(r.RangeEnd) > 0 {
+		return k.list(r), k.refuse
+	}
 	return k.get(r), k.refuse
+}
+
+func (k *tinyKV) list(r *pb.RangeRequest) *pb.RangeResponse {
+	answer := &pb.RangeResponse{Header: &pb.ResponseHeader{Revision: k.revision}}
+	for _, key := range slices.Sorted(maps.Keys(k.kvs)) {
+		if key >= string(r.Key) && key < string(r.RangeEnd) {
+			answer.Kvs = append(answer.Kvs, k.kvs[key])
+		}
+	}
+	answer.Count = int64(len(answer.Kvs))
+	switch {
+	case r.CountOnly:
+		k.counts++
+		answer.Kvs = nil
+	case r.KeysOnly:
+		k.withoutValues++
+	case r.Limit > 0 && answer.Count > r.Limit:
+		k.limited++
+		answer.Kvs, answer.More = answer.Kvs[:r.Limit], true
+	}
+	return answer
 }
 
 func (k *tinyKV) get(r *pb.RangeRequest) *pb.RangeResponse {
@@ -91,6 +125,43 @@ func (k *tinyKV) Txn(_ context.Context, r *pb.TxnRequest) (*pb.TxnResponse, erro
 	return &pb.TxnResponse{Succeeded: true, Header: &pb.ResponseHeader{Revision: k.revision}}, nil
 }
 
+// tinyWatch answers watches of all keys of a tinyKV. Each stream has its own messenger,
+// which is told of puts and need not hold them up.
+type tinyWatch struct {
+	stub.UnimplementedWatchServer
+	k *tinyKV
+}
+
+func (t tinyWatch) Watch(stream stub.Watch_WatchServer) error {
+	answers := make(chan *pb.WatchResponse, 100_000)
+	go func() {
+		for id := int64(0); ; id++ {
+			r, err := stream.Recv()
+			if err != nil {
+				close(answers)
+				return
+			}
+			t.k.mu.Lock()
+			t.k.created++
+			if string(r.GetCreateRequest().Key) == "benchmk/" && string(r.GetCreateRequest().RangeEnd) == "benchmk0" {
+				t.k.watchers = append(t.k.watchers, func(kv *mvccpb.KeyValue) {
+					if stream.Context().Err() == nil {
+						answers <- &pb.WatchResponse{WatchId: id, Events: []*mvccpb.Event{{Kv: kv}}}
+					}
+				})
+			}
+			answers <- &pb.WatchResponse{WatchId: id, Created: true}
+			t.k.mu.Unlock()
+		}
+	}()
+	for answer := range answers {
+		if err := stream.Send(answer); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // start serves k and returns its address.
 func (k *tinyKV) start(t *testing.T) string {
 	t.Helper()
@@ -99,6 +170,7 @@ func (k *tinyKV) start(t *testing.T) string {
 	require.NoError(t, err)
 	server := grpc.NewServer()
 	stub.RegisterKVServer(server, k)
+	stub.RegisterWatchServer(server, tinyWatch{k: k})
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	t.Cleanup(func() {
@@ -109,21 +181,16 @@ func (k *tinyKV) start(t *testing.T) string {
 }
 
 func small() *options {
-	return &options{clients: 5, conns: 2, total: 300, warmup: 40, valueSize: 10, keySpaceSize: 150, seed: 1, timeout: time.Minute}
+	return &options{clients: 5, conns: 2, total: 300, warmup: 40, valueSize: 10, keySpaceSize: 150, watchers: 7, seed: 1, timeout: time.Minute}
 }
 
 func newLoad(t *testing.T, k *tinyKV, name string, o *options) *load {
 	t.Helper()
-	kvs, closeAll, err := dial([]string{k.start(t)}, o.conns)
+	conns, closeAll, err := dial([]string{k.start(t)}, o.conns)
 	require.NoError(t, err)
 	t.Cleanup(closeAll)
-	for _, s := range scenarios {
-		if s.name == name {
-			return &load{scenario: s, options: o, kvs: kvs}
-		}
-	}
-	t.Fatalf("no scenario %s", name)
-	return nil
+	s := named(name)
+	return &load{scenario: s, options: s.adapted(*o), conns: conns}
 }
 
 func TestScenariosDoExactlyWhatTheyAreAskedFor(t *testing.T) {
@@ -157,12 +224,37 @@ func TestScenariosDoExactlyWhatTheyAreAskedFor(t *testing.T) {
 			require.Equal(t, all, k.gets+k.puts)
 			require.InDelta(t, 0.8, float64(k.gets)/float64(all), 0.1)
 		},
+		"list": func(t *testing.T, k *tinyKV) { require.Equal(t, 2, k.gets) },
+		"list-pages": func(t *testing.T, k *tinyKV) {
+			require.Equal(t, 2*3, k.gets, "1100 keys are three pages")
+			require.Equal(t, 2*2, k.limited, "and two of them are not the last")
+		},
+		"list-keys":  func(t *testing.T, k *tinyKV) { require.Equal(t, 4, k.withoutValues) },
+		"list-count": func(t *testing.T, k *tinyKV) { require.Equal(t, 17, k.counts) },
+		"watch": func(t *testing.T, k *tinyKV) {
+			require.Equal(t, 4, k.puts)
+			require.Equal(t, o.watchers, k.created)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var k tinyKV
-			r, err := newLoad(t, &k, name, o).run(t.Context())
+			o := *o
+			want := o.total
+			switch name {
+			case "list":
+				want = 1 // of 300 / 200
+			case "list-pages":
+				o.keySpaceSize, want = 1100, 1
+			case "list-keys":
+				want = 3
+			case "list-count":
+				want = 15
+			case "watch":
+				want = 3 * o.watchers
+			}
+			r, err := newLoad(t, &k, name, &o).run(t.Context())
 			require.NoError(t, err)
-			require.Equal(t, o.total, r.operations, "the warm-up does not count")
+			require.Equal(t, want, r.operations, "the warm-up does not count")
 			require.True(t, 0 < r.p50 && r.p50 <= r.p90 && r.p90 <= r.p99 && r.p99 <= r.elapsed, "%+v", r)
 			check(t, &k)
 		})
@@ -208,6 +300,22 @@ func TestTheFirstErrorEndsTheLoad(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
+// A list that is not complete, a watcher that is refused: no number is better than a
+// wrong one.
+func TestWhatIsNotCompleteIsNotMeasured(t *testing.T) {
+	for name, want := range map[string]string{
+		"list": "149 keys, but there are 150", "list-keys": "149 keys", "list-count": "149 keys", "list-pages": "149 keys",
+	} {
+		var k tinyKV
+		l := newLoad(t, &k, name, small())
+		require.NoError(t, l.fill(t.Context(), l.options.keySpaceSize))
+		delete(k.kvs, "benchmk/00000007")
+		l.scenario.keys = nil
+		_, err := l.run(t.Context())
+		require.ErrorContains(t, err, want, name)
+	}
+}
+
 func TestTheTimeoutEndsTheLoad(t *testing.T) {
 	o := small()
 	o.total, o.timeout = 10_000_000, 200*time.Millisecond
@@ -227,7 +335,8 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"put --clients 0", "--clients 0: want 1 to 100000"},
 		{"put --total 0", "--total 0"},
-		{"put --value-size -1", "--value-size -1"},
+		{"put --value-size -2", "--value-size -2"},
+		{"watch --watchers 0", "--watchers 0"},
 		{"put --timeout 0s", "--timeout 0s: want more than 0"},
 		{"put --endpoints https://127.0.0.1:1", "want host:port"},
 		{"put --endpoints 127.0.0.1", "want host:port"},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -16,6 +17,38 @@ type scenario struct {
 	keys func(o *options) int
 	// operate does operation number n (from 0, warm-up included) as client c.
 	operate func(ctx context.Context, c *client, n int) error
+
+	// weight says that one operation is as much work as so many puts; 0 = 1.
+	weight int
+	// clients bounds how many of them operate at once; 0 = not.
+	clients int
+	// valueSize is the number of bytes of a value unless the user names one; 0 = 256.
+	valueSize int
+	// isWatched: options.watchers watch all keys, and what is counted are their deliveries.
+	isWatched bool
+}
+
+// adapted returns the options of a load of this scenario. The amount of work is about the
+// same in all scenarios: where an operation is heavy, there are fewer.
+func (s scenario) adapted(o options) *options {
+	if o.valueSize == ownValueSize {
+		o.valueSize = cmp.Or(s.valueSize, 256)
+	}
+	weight := max(1, s.weight)
+	o.total = max(1, o.total/weight)
+	o.warmup = (o.warmup + weight - 1) / weight
+	if s.clients > 0 {
+		o.clients = min(o.clients, s.clients)
+	}
+	return &o
+}
+
+// counted is how many of what is counted one operation does.
+func (s scenario) counted(o *options) int {
+	if s.isWatched {
+		return o.watchers
+	}
+	return 1
 }
 
 var scenarios = []scenario{
@@ -25,6 +58,11 @@ var scenarios = []scenario{
 	{name: "delete", does: "delete keys that exist, each once", keys: everyOperation, operate: deleteOne},
 	{name: "txn-cas", does: "compare-and-swap: put if the key is as last seen, else read it", operate: compareAndSwap},
 	{name: "mixed", does: "80 of 100 get, the others put", keys: keySpace, operate: mixed},
+	{name: "list", does: "read all keys in one answer", keys: keySpace, operate: list, weight: 200, clients: 4, valueSize: 1024},
+	{name: "list-pages", does: "read all keys in pages of 500, at one revision", keys: keySpace, operate: listPages, weight: 200, clients: 4, valueSize: 1024},
+	{name: "list-keys", does: "read all keys without their values in one answer", keys: keySpace, operate: listKeys, weight: 100, clients: 4, valueSize: 1024},
+	{name: "list-count", does: "count all keys", keys: keySpace, operate: listCount, weight: 20, clients: 4, valueSize: 1024},
+	{name: "watch", does: "put, and wait until every watcher of the prefix knows; deliveries are counted", operate: putAndAwait, weight: 100, clients: 4, isWatched: true},
 }
 
 func keySpace(o *options) int       { return o.keySpaceSize }
@@ -38,7 +76,8 @@ type client struct {
 	random *rand.Rand
 	value  []byte
 
-	seen map[int]int64 // txn-cas: key → mod revision, of the keys that are this client's own
+	seen     map[int]int64 // txn-cas: key → mod revision, of the keys that are this client's own
+	watching *watching     // watch: by all watchers of the load
 }
 
 func newClient(kv stub.KVClient, o *options, number int) *client {

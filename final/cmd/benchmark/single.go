@@ -31,19 +31,20 @@ func scenarioCommand(s scenario) *cobra.Command {
 					fmt.Fprintf(stderr, "server CPU: n/a (%v)\n", err)
 				}
 			}
-			kvs, closeAll, err := dial(endpoints, o.conns)
+			conns, closeAll, err := dial(endpoints, o.conns)
 			if err != nil {
 				return err
 			}
 			defer closeAll()
-			l := load{scenario: s, options: &o, kvs: kvs, servers: pids, progress: func(what string, done int) {
+			adapted := s.adapted(o)
+			l := load{scenario: s, options: adapted, conns: conns, servers: pids, progress: func(what string, done int) {
 				fmt.Fprintf(stderr, "%s: %d done\n", what, done)
 			}}
 			r, err := l.run(cmd.Context())
 			if err != nil {
 				return err
 			}
-			printSingle(cmd.OutOrStdout(), s.name, &o, r)
+			printSingle(cmd.OutOrStdout(), s.name, adapted, r)
 			return nil
 		},
 	}
