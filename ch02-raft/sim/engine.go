@@ -27,7 +27,8 @@ type Config struct {
 	Rand           *rand.Rand // the node's only source of randomness
 	PreVote        bool       // Raft dissertation §9.6
 	CheckQuorum    bool       // a leader that hears from no majority for ElectionTicks steps down (§6.2)
-	LeaseRead      bool       // reads trust the leader's lease and bounded clock drift (§6.4.1) instead of asking a majority
+	LeaseRead      bool       // reads trust the leader's lease and bounded clock drift (§6.4.1) instead of asking a majority; only with CheckQuorum
+	DriftPercent   int        // no clock of the cluster runs more than so many per cent fast or slow
 	Explain        bool       // fill Ready.Rules, Status.Match and Status.Next
 }
 
@@ -43,7 +44,9 @@ type Node interface {
 	// never forged; a node must not change it, because it may be delivered again.
 	Step(Message)
 	// Propose asks for data to be appended to the log. The error tells that it certainly
-	// was not (no leader, a transfer under way); nil promises nothing.
+	// was not (no leader, a transfer under way); nil promises nothing. A node that passes
+	// the proposal on to its leader does so through a network that repeats messages, so
+	// it must see to it that the data is not appended twice.
 	Propose(data []byte) error
 	// Read asks for a read index for the request id, unique for each attempt. The answer
 	// comes in a Ready or, when leadership or messages are lost, never.
@@ -51,7 +54,8 @@ type Node interface {
 	// Transfer asks the leader to hand over to another voter; others ignore it.
 	Transfer(to uint64)
 	// Compact hands in the state machine's state after index, which was applied: the log
-	// up to it may be forgotten, and laggards be sent the state instead.
+	// up to it may be forgotten, and laggards be sent the state instead. The node has the
+	// snapshot saved with one of its next Readies.
 	Compact(index uint64, state []byte)
 
 	// Ready tells what is to be done now; false when nothing is.
@@ -90,11 +94,14 @@ type Ready struct {
 	Engine any
 }
 
-// Save is a change of what a node's disk holds.
+// Save is a change of what a node's disk holds. It is written in the order of the fields
+// and is durable as a whole only at its end: a crash before may leave any prefix of
+// Snapshot, Entries one by one, State. So a node may find entries, or a snapshot, of a
+// term above its HardState's; it has told nobody of them.
 type Save struct {
-	State    *HardState // nil if unchanged
-	Entries  []Entry    // replaces what is stored from Entries[0].Index on
 	Snapshot *Snapshot  // replaces the log up to Snapshot.Index, or all of it if the log does not hold that entry with its term
+	Entries  []Entry    // replaces what is stored from Entries[0].Index on
+	State    *HardState // nil if unchanged
 }
 
 // IsEmpty tells that there is nothing to write.
@@ -125,7 +132,9 @@ type Snapshot struct {
 }
 
 // Stored is what a disk holds when a node starts: Entries follow Snapshot without a gap.
-// Applied is the index that the state machine has reached, at least Snapshot.Index.
+// Applied is the index that the state machine has reached, at least Snapshot.Index: it
+// may keep its state durably (as etcd's does) or be rebuilt from the snapshot, and wants
+// the entries from Applied+1 on. The slices are the node's to keep; Data is shared.
 type Stored struct {
 	State    HardState
 	Snapshot Snapshot
