@@ -27,6 +27,7 @@ type watchHub struct {
 	synced   *watcherGroup
 	unsynced *btree.BTreeG[*watcher] // by minRev, then age
 	victims  int
+	moves    WatcherCounts // how often a watcher was put into each state
 	nextSeq  uint64
 	pass     syncPass
 
@@ -77,10 +78,12 @@ func (h *watchHub) place(w *watcher) {
 	if w.minRev > h.rev {
 		h.synced.add(w)
 		w.state = synced
+		h.moves.Synced++
 		return
 	}
 	h.unsynced.ReplaceOrInsert(w)
 	w.state = unsynced
+	h.moves.Unsynced++
 	h.addSlow(w, 1)
 }
 
@@ -92,6 +95,7 @@ func (h *watchHub) starve(w *watcher, minRev int64) {
 	w.place = len(st.victims)
 	st.victims = append(st.victims, w)
 	h.victims++
+	h.moves.Victims++
 	w.state = victim
 	h.addSlow(w, 1)
 }

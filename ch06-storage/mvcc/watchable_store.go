@@ -92,6 +92,15 @@ func (s *WatchableStore) Watchers() WatcherCounts {
 	return WatcherCounts{s.hub.synced.size, s.hub.unsynced.Len(), s.hub.victims}
 }
 
+// WatcherMoves says how often a watcher was put into each state since the store was opened,
+// so that nothing is lost between two looks at Watchers. One that catches up is put among
+// the unsynced once for each slice of history.
+func (s *WatchableStore) WatcherMoves() WatcherCounts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.hub.moves
+}
+
 // Restore goes on with the contents of another backend, which replace everything, as a
 // snapshot from the leader does. Watchers stay: they get what they have not seen yet of
 // the new history, or are told that it was compacted. The caller makes sure that no

@@ -79,6 +79,7 @@ func TestAReceiverThatNeverTakes(t *testing.T) {
 		}
 		require.LessOrEqual(t, stuck.inside().box.bytes, 10_000)
 		s.requireCounts(1, 0, 100)
+		require.Equal(t, 100, s.WatcherMoves().Victims, "each once: nobody tries again before there is room")
 		s.requireHubInvariants(stuck, other)
 		stuck.Close()
 		s.requireCounts(1, 0, 0)
