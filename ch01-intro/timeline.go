@@ -37,7 +37,7 @@ func timeline() {
 		check((store.Rev() > before) == (e.request != nil), "the revision moves with changes, and only with them")
 		check(color.GetModRevision() <= store.Rev() && store.Rev() <= int64(i)+2, "mod_revision ≤ revision ≤ index + 1, where every change is an entry of its own")
 	}
-	say("", "The index counts entries, the term elections, the revision changes: none of them ever goes back.",
+	say("", "The index counts entries, the term elections, the revision changes. Once committed, none goes back.",
 		"Entries 1, 2 and 5 change no key, so revision and index drift apart, in each cluster in its own",
 		"way. mod_revision is a revision; version only counts the puts of one generation, so it can fall.")
 }
