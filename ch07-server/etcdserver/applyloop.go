@@ -22,9 +22,6 @@ type etcdProgress struct {
 	appliedi  uint64
 }
 
-// slowApply is how long an entry may take before the log mentions it.
-const slowApply = 100 * time.Millisecond
-
 // applyLoop is the only goroutine that changes the stores.
 func (s *EtcdServer) applyLoop(ep etcdProgress) {
 	defer close(s.applyDone)
@@ -61,9 +58,9 @@ func (s *EtcdServer) applyAll(ep *etcdProgress, entries []raftpb.Entry) error {
 		start := time.Now()
 		s.applying.Store(e.Index)
 		id, result, err := s.applyEntry(ep, e)
-		if took := time.Since(start); took > slowApply {
+		if took := time.Since(start); took > s.Cfg.WarningApplyDuration {
 			slowApplies.Inc()
-			s.lg.Warn("apply request took too long", "took", took, "expected-duration", slowApply, "index", e.Index)
+			s.lg.Warn("apply request took too long", "took", took, "expected-duration", s.Cfg.WarningApplyDuration, "index", e.Index)
 		}
 		if err != nil {
 			return fmt.Errorf("etcdserver: cannot apply raft entry %d of term %d: %w", e.Index, e.Term, err)

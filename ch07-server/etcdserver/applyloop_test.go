@@ -2,7 +2,10 @@ package etcdserver
 
 import (
 	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -150,4 +153,19 @@ func TestTheCommittedIndexIsAheadOfTheAppliedOne(t *testing.T) {
 	committed := s.CommittedIndex()
 	s.updateCommittedIndex(committed - 1)
 	require.GreaterOrEqual(t, s.CommittedIndex(), committed, "it never goes back")
+}
+
+func TestASlowEntryIsLogged(t *testing.T) {
+	for _, limit := range []time.Duration{time.Nanosecond, time.Hour} {
+		t.Run(limit.String(), func(t *testing.T) {
+			var log strings.Builder
+			cfg := config(t.TempDir())
+			cfg.WarningApplyDuration = limit
+			cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
+			s := started(t, cfg)
+			put(t, s, "a", "1")
+			s.Stop() // BEFORE the log is read
+			require.Equal(t, limit == time.Nanosecond, strings.Contains(log.String(), "apply request took too long"))
+		})
+	}
 }

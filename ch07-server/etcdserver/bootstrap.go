@@ -140,8 +140,11 @@ func (b *bootstrapped) open(cfg *ServerConfig) error {
 func (b *bootstrapped) openStores(cfg *ServerConfig) (err error) {
 	b.applying = new(atomic.Uint64)
 	b.lessor, err = lease.New(cfg.logger(), b.be, lease.Config{
-		MinTTL:  lease.MinTTL(cfg.ElectionTicks, cfg.tick()),
-		OnWrite: func(tx backend.BatchTx) { tx.UnsafeSetConsistentIndex(b.applying.Load()) },
+		MinTTL: lease.MinTTL(cfg.ElectionTicks, cfg.tick()),
+
+		CheckpointInterval: cfg.LeaseCheckpointInterval,
+		CheckpointPersist:  cfg.LeaseCheckpointPersist,
+		OnWrite:            func(tx backend.BatchTx) { tx.UnsafeSetConsistentIndex(b.applying.Load()) },
 	})
 	if err != nil {
 		return err

@@ -21,6 +21,8 @@ const (
 	DefaultMaxTxnOps       = 128
 	DefaultMaxRequestBytes = 1.5 * 1024 * 1024 // 1,572,864 bytes
 
+	DefaultWarningApplyDuration = 100 * time.Millisecond
+
 	// maxApplyBacklog is how far apply may fall behind commit before new
 	// proposals are turned away with ErrTooManyRequests.
 	maxApplyBacklog = 5000
@@ -57,6 +59,15 @@ type ServerConfig struct {
 
 	CompactionBatchLimit    int
 	CompactionSleepInterval time.Duration
+
+	// EnableLeaseCheckpoint has the leader make known, every LeaseCheckpointInterval (0 means
+	// lease.DefaultCheckpointInterval), what long leases have left: the next leader goes on
+	// from there. With LeaseCheckpointPersist that outlives a restart too (REGRESSIONS L3).
+	EnableLeaseCheckpoint   bool
+	LeaseCheckpointPersist  bool
+	LeaseCheckpointInterval time.Duration
+
+	WarningApplyDuration time.Duration // an entry that takes longer is logged; 0 means 100 ms
 
 	MaxTxnOps       uint
 	MaxRequestBytes uint
@@ -115,6 +126,9 @@ func (c ServerConfig) withDefaults() ServerConfig {
 	}
 	if c.ElectionTicks == 0 {
 		c.ElectionTicks = 10
+	}
+	if c.WarningApplyDuration == 0 {
+		c.WarningApplyDuration = DefaultWarningApplyDuration
 	}
 	if c.MaxTxnOps == 0 {
 		c.MaxTxnOps = DefaultMaxTxnOps

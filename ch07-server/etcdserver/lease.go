@@ -152,6 +152,13 @@ func (s *EtcdServer) revokeExpired(id lease.ID) {
 	}
 }
 
+// checkpointLeases makes known to all members what leases have left, and returns when
+// this one has applied it.
+func (s *EtcdServer) checkpointLeases(ctx context.Context, r *pb.LeaseCheckpointRequest) error {
+	_, err := answer[*pb.LeaseCheckpointResponse](s.proposeV3(ctx, &pb.InternalRaftRequest{LeaseCheckpoint: r}))
+	return err
+}
+
 // attachLeases says for each change of the store to which lease its key belongs.
 func attachLeases(le lease.Lessor) func(rev int64, changes []mvcc.Change) {
 	return func(_ int64, changes []mvcc.Change) {

@@ -116,6 +116,9 @@ func newEtcdServer(cfg ServerConfig, b *bootstrapped) (*EtcdServer, error) {
 	s.quota = quota.New(s.lg, cfg.QuotaBackendBytes, b.be.Size, quota.StoredIn(b.kv))
 	s.compactor = compactor.New(s.lg, cfg.AutoCompaction, b.kv, s)
 	s.applyV3 = apply.Guard(apply.NewApplierV3(b.kv, b.lessor, s.alarms), s.alarms, s.quota, s.raiseNoSpace)
+	if cfg.EnableLeaseCheckpoint {
+		s.lessor.SetCheckpointer(s.checkpointLeases)
+	}
 	s.appliedIndex.Store(b.progress.appliedi)
 	s.committedIndex.Store(b.progress.appliedi)
 	return s, nil

@@ -10,9 +10,14 @@ import (
 	"insideetcd/ch08-client/v3rpc/stub"
 )
 
-// defaultProgressInterval is how long a watcher that asked for progress hears nothing
-// before it is told how far the store has come.
-const defaultProgressInterval = 10 * time.Minute
+const (
+	// DefaultWatchProgressInterval is how long a watcher that asked for progress hears nothing
+	// before it is told how far the store has come.
+	DefaultWatchProgressInterval = 10 * time.Minute
+
+	// minProgressInterval keeps a typing error from making every stream busy.
+	minProgressInterval = 100 * time.Millisecond
+)
 
 // watcherService is the Watch service with a stream that takes answers of our own.
 type watcherService interface {
@@ -49,13 +54,13 @@ type watchServer struct {
 // gRPC adds.
 func newWatchServer(hdr header, w mvcc.Watchable, maxRequestBytes int, progressInterval time.Duration) *watchServer {
 	if progressInterval == 0 {
-		progressInterval = defaultProgressInterval
+		progressInterval = DefaultWatchProgressInterval
 	}
 	return &watchServer{
 		hdr:              hdr,
 		watchable:        w,
 		fragmentBytes:    maxRequestBytes + grpcOverheadBytes,
-		progressInterval: progressInterval,
+		progressInterval: max(progressInterval, minProgressInterval),
 	}
 }
 

@@ -343,3 +343,9 @@ func TestClientThatGoesLeavesNothing(t *testing.T) {
 	require.Eventually(t, func() bool { return b.store.Watchers() == mvcc.WatcherCounts{} }, 5*time.Second, time.Millisecond)
 	require.Equal(t, before, value(watchFailures.receive), "to go is no failure")
 }
+
+func TestProgressIsNotToldTooOften(t *testing.T) {
+	for wanted, interval := range map[time.Duration]time.Duration{0: 10 * time.Minute, time.Millisecond: 100 * time.Millisecond, time.Hour: time.Hour} {
+		require.Equal(t, interval, newWatchServer(header{}, nil, 0, wanted).progressInterval)
+	}
+}

@@ -8,6 +8,7 @@ import (
 
 	"insideetcd/ch07-server/compactor"
 	"insideetcd/ch07-server/etcdserver"
+	"insideetcd/ch08-client/v3rpc"
 )
 
 // Values of Config.ClusterState.
@@ -73,6 +74,16 @@ type Config struct {
 	CompactionBatchLimit    int    // revisions
 	CompactionSleepInterval time.Duration
 
+	// What long leases have left is agreed on now and then, so that a new leader goes on from
+	// there, and with …Persist a restarted cluster too.
+	ExperimentalEnableLeaseCheckpoint        bool
+	ExperimentalEnableLeaseCheckpointPersist bool
+
+	// A quiet watch that asked for progress is told after this time; 0: 10 min.
+	ExperimentalWatchProgressNotifyInterval time.Duration
+	// An entry that takes longer to apply is logged; 0: 100 ms.
+	ExperimentalWarningApplyDuration time.Duration
+
 	MaxTxnOps            uint
 	MaxRequestBytes      uint
 	MaxConcurrentStreams uint32 // per client connection
@@ -114,6 +125,9 @@ func NewConfig() *Config {
 
 		ClusterState:        ClusterStateFlagNew,
 		InitialClusterToken: DefaultInitialClusterToken,
+
+		ExperimentalWatchProgressNotifyInterval: v3rpc.DefaultWatchProgressInterval,
+		ExperimentalWarningApplyDuration:        etcdserver.DefaultWarningApplyDuration,
 
 		BackendFreelistType: DefaultBackendFreelistType,
 
@@ -190,6 +204,10 @@ func (c *Config) serverConfig(peers map[string][]string) etcdserver.ServerConfig
 		BackendFreelistType:     c.BackendFreelistType,
 		CompactionBatchLimit:    c.CompactionBatchLimit,
 		CompactionSleepInterval: c.CompactionSleepInterval,
+
+		EnableLeaseCheckpoint:  c.ExperimentalEnableLeaseCheckpoint,
+		LeaseCheckpointPersist: c.ExperimentalEnableLeaseCheckpointPersist,
+		WarningApplyDuration:   c.ExperimentalWarningApplyDuration,
 
 		MaxTxnOps:       c.MaxTxnOps,
 		MaxRequestBytes: c.MaxRequestBytes,

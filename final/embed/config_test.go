@@ -2,6 +2,7 @@ package embed
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -71,6 +72,9 @@ func TestValidateNamesTheMistake(t *testing.T) {
 		{"no bytes", func(c *Config) { c.MaxRequestBytes = 0 }, "--max-request-bytes must be >0"},
 		{"freelist", func(c *Config) { c.BackendFreelistType = "tree" }, `--backend-bbolt-freelist-type "tree" is neither array nor map`},
 		{"cluster state", func(c *Config) { c.ClusterState = "old" }, `--initial-cluster-state "old" is neither new nor existing`},
+		{"checkpoints written down, not made known", func(c *Config) { c.ExperimentalEnableLeaseCheckpointPersist = true }, "setting experimental-enable-lease-checkpoint-persist requires experimental-enable-lease-checkpoint"},
+		{"negative progress", func(c *Config) { c.ExperimentalWatchProgressNotifyInterval = -1 }, "--experimental-watch-progress-notify-interval must not be negative"},
+		{"negative warning", func(c *Config) { c.ExperimentalWarningApplyDuration = -1 }, "--experimental-warning-apply-duration must not be negative"},
 		{"not in the cluster", func(c *Config) { c.InitialCluster = "a=http://localhost:2380" }, `couldn't find local name "default" in the initial cluster configuration`},
 		{"no name", func(c *Config) { c.Name = "" }, `names no member; the form is NAME=URL`},
 		{"cluster without URL", func(c *Config) { c.InitialCluster = "default" }, `member "default": URL scheme must be http, https, unix, or unixs:`},
@@ -96,4 +100,16 @@ func TestANewMemberMustAdvertiseWhatTheClusterKnows(t *testing.T) {
 	require.NoError(t, c.checkNewMember())
 	c.ClusterState = ClusterStateFlagExisting
 	require.ErrorContains(t, c.checkNewMember(), "joining a cluster is not built yet")
+}
+
+func TestExperimentalSettingsReachTheMember(t *testing.T) {
+	c := NewConfig()
+	require.Equal(t, 10*time.Minute, c.ExperimentalWatchProgressNotifyInterval)
+	c.ExperimentalEnableLeaseCheckpoint, c.ExperimentalEnableLeaseCheckpointPersist = true, true
+	c.ExperimentalWarningApplyDuration = time.Minute
+	require.NoError(t, c.Validate())
+	member := c.serverConfig(nil)
+	require.True(t, member.EnableLeaseCheckpoint)
+	require.True(t, member.LeaseCheckpointPersist)
+	require.Equal(t, time.Minute, member.WarningApplyDuration)
 }

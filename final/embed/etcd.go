@@ -114,6 +114,8 @@ func (e *Etcd) start() {
 		KeepAliveTimeout:     e.cfg.GRPCKeepAliveTimeout,
 		Draining:             e.closec,
 		ElectionTimeout:      e.Server.Cfg.ElectionTimeout(),
+
+		WatchProgressInterval: e.cfg.ExperimentalWatchProgressNotifyInterval,
 	})
 	e.front = serve.New(lg, rpc, e.clientHTTP(), peerhttp.NewHandler(lg, e.Server.Cluster()))
 	for _, l := range e.Peers {

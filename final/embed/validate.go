@@ -13,7 +13,7 @@ import (
 // Validate finds the mistakes that can be found without touching anything. Each error is
 // one line that names the flag.
 func (c *Config) Validate() error {
-	for _, check := range []func() error{c.checkURLs, c.checkTimes, c.checkLimits, c.checkCompaction, c.checkCluster} {
+	for _, check := range []func() error{c.checkURLs, c.checkTimes, c.checkLimits, c.checkCompaction, c.checkExperimental, c.checkCluster} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -53,6 +53,19 @@ func (c *Config) checkURLs() error {
 func (c *Config) checkCompaction() error {
 	_, err := compactor.ParsePolicy(c.AutoCompactionMode, c.AutoCompactionRetention)
 	return err
+}
+
+// checkExperimental: what is written down must be made known first.
+func (c *Config) checkExperimental() error {
+	switch {
+	case c.ExperimentalEnableLeaseCheckpointPersist && !c.ExperimentalEnableLeaseCheckpoint:
+		return errors.New("setting experimental-enable-lease-checkpoint-persist requires experimental-enable-lease-checkpoint")
+	case c.ExperimentalWatchProgressNotifyInterval < 0:
+		return errors.New("--experimental-watch-progress-notify-interval must not be negative")
+	case c.ExperimentalWarningApplyDuration < 0:
+		return errors.New("--experimental-warning-apply-duration must not be negative")
+	}
+	return nil
 }
 
 func (c *Config) checkTimes() error {

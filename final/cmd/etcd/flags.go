@@ -89,6 +89,7 @@ func newFlagSet(o *options) *pflag.FlagSet {
 	declareCluster(fs, o.cfg)
 	declareStorage(fs, o.cfg)
 	declareClients(fs, o.cfg)
+	declareExperimental(fs, o.cfg)
 	declareLogging(fs, o)
 	declareUnbuilt(fs)
 	return fs
@@ -146,6 +147,18 @@ func declareClients(fs *pflag.FlagSet, c *embed.Config) {
 	fs.StringSliceVar(&c.CORS, "cors", c.CORS, "origins of web pages that may use the client URLs")
 	fs.BoolVar(&c.EnableGRPCGateway, "enable-grpc-gateway", c.EnableGRPCGateway, "serve the v3 API in JSON below /v3 on the client URLs")
 	fs.BoolVar(&c.EnablePprof, "enable-pprof", c.EnablePprof, "serve profiles below /debug/pprof on the client URLs")
+}
+
+func declareExperimental(fs *pflag.FlagSet, c *embed.Config) {
+	fs.BoolVar(&c.ExperimentalEnableLeaseCheckpoint, "experimental-enable-lease-checkpoint", c.ExperimentalEnableLeaseCheckpoint, "a new leader goes on with what long leases have left")
+	fs.BoolVar(&c.ExperimentalEnableLeaseCheckpointPersist, "experimental-enable-lease-checkpoint-persist", c.ExperimentalEnableLeaseCheckpointPersist, "a restarted cluster too")
+	for _, name := range []string{"experimental-watch-progress-notify-interval", "watch-progress-notify-interval"} {
+		fs.DurationVar(&c.ExperimentalWatchProgressNotifyInterval, name, c.ExperimentalWatchProgressNotifyInterval, "time after which a quiet watch is told how far it is (at least 100ms)")
+	}
+	for _, name := range []string{"experimental-warning-apply-duration", "warning-apply-duration"} {
+		fs.DurationVar(&c.ExperimentalWarningApplyDuration, name, c.ExperimentalWarningApplyDuration, "log entries that take longer to apply")
+	}
+	hide(fs, "watch-progress-notify-interval", "warning-apply-duration")
 }
 
 func declareLogging(fs *pflag.FlagSet, o *options) {

@@ -35,6 +35,27 @@ func TestFlagsBecomeConfiguration(t *testing.T) {
 	require.Equal(t, 3, c.CompactionBatchLimit, "an old name, from the environment")
 }
 
+// Flags of 3.4 that were experimental then, and the names that later versions gave them.
+func TestExperimentalFlags(t *testing.T) {
+	o, err := parse([]string{"--experimental-enable-lease-checkpoint", "-experimental-enable-lease-checkpoint-persist=true",
+		"--experimental-watch-progress-notify-interval", "200ms"}, []string{"ETCD_EXPERIMENTAL_WARNING_APPLY_DURATION=1s"})
+	require.NoError(t, err)
+	require.True(t, o.cfg.ExperimentalEnableLeaseCheckpoint)
+	require.True(t, o.cfg.ExperimentalEnableLeaseCheckpointPersist)
+	require.Equal(t, 200*time.Millisecond, o.cfg.ExperimentalWatchProgressNotifyInterval)
+	require.Equal(t, time.Second, o.cfg.ExperimentalWarningApplyDuration)
+
+	o, err = parse([]string{"--watch-progress-notify-interval=3s", "--warning-apply-duration=2s"}, nil)
+	require.NoError(t, err)
+	require.Equal(t, 3*time.Second, o.cfg.ExperimentalWatchProgressNotifyInterval)
+	require.Equal(t, 2*time.Second, o.cfg.ExperimentalWarningApplyDuration)
+
+	_, err = parse([]string{"--experimental-enable-lease-checkpoint-persist"}, nil)
+	require.EqualError(t, err, "setting experimental-enable-lease-checkpoint-persist requires experimental-enable-lease-checkpoint", "3.4's words")
+	_, err = parse([]string{"--experimental-nonsense=1"}, nil)
+	require.ErrorContains(t, err, "experimental-nonsense")
+}
+
 func TestWithoutFlagsTheDefaultsHold(t *testing.T) {
 	o, err := parse(nil, nil)
 	require.NoError(t, err)

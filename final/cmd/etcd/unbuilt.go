@@ -31,8 +31,6 @@ var unbuilt = []struct{ name, value string }{
 	{"log-package-levels", ""}, {"force-new-cluster", "false"}, {"config-file", ""},
 
 	{"experimental-initial-corrupt-check", "false"}, {"experimental-corrupt-check-time", "0s"},
-	{"experimental-enable-lease-checkpoint", "false"}, {"experimental-enable-lease-checkpoint-persist", "false"},
-	{"experimental-watch-progress-notify-interval", "10m"}, {"experimental-warning-apply-duration", "100ms"},
 }
 
 // ignored are flags that etcd itself has ignored for years.
