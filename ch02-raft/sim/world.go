@@ -1,0 +1,253 @@
+package sim
+
+import "insideetcd/ch02-raft/trace"
+
+// This file is the luck of a simulated run: what the network, the disks and the fault
+// actions do, as the rates tell.
+
+// link is the way from one server to another.
+type link struct {
+	dice   stream
+	cut    bool
+	lastAt int64 // when the last message arrives, for links that keep the order
+}
+
+func (s *Sim) link(from, to uint64) *link {
+	return &s.links[int(from-1)*len(s.members)+int(to-1)]
+}
+
+// post has a message leave: it is lost, or arrives once or twice, sooner or later.
+func (s *Sim) post(m Message) {
+	l, r := s.link(m.From, m.To), &s.plan.Rates
+	sent := s.seq
+	if l.cut {
+		s.drop(m, sent, "cut")
+		return
+	}
+	if l.dice.happens(r.Loss) && !s.healing.on {
+		s.drop(m, sent, "loss")
+		return
+	}
+	copies := 1
+	if l.dice.happens(r.Repeat) && !s.healing.on {
+		copies = 2
+	}
+	for range copies {
+		delay := l.dice.between(r.DelayMin, r.DelayMax)
+		if l.dice.happens(r.Late) && !s.healing.on {
+			delay = l.dice.between(r.DelayMin, r.LateMax)
+		}
+		at := s.now + delay
+		if r.Ordered {
+			at = max(at, l.lastAt)
+			l.lastAt = at
+		}
+		s.queue.push(event{at: at, kind: messageArrives, node: sent, arg: uint64(s.now), msg: m})
+	}
+}
+
+func (s *Sim) arrive(e event) {
+	switch m := s.member(e.msg.To); {
+	case s.link(e.msg.From, e.msg.To).cut:
+		s.drop(e.msg, e.node, "cut")
+	case !m.up:
+		s.drop(e.msg, e.node, "down")
+	default:
+		s.deliver(e.msg, e.node)
+	}
+}
+
+// write has a server's disk begin with its oldest write.
+func (s *Sim) write(m *member) {
+	mood, r := &s.disks[m.id-1], &s.plan.Rates
+	if m.disk.writing[0].Save.IsEmpty() {
+		s.finishWrite(m)
+		return
+	}
+	if mood.doomed {
+		mood.doomed = false
+		s.stop(m, mood.doom, mood.doomedFor)
+		return
+	}
+	took := mood.dice.between(r.SyncMin, r.SyncMax) * int64(mood.factor)
+	if took == 0 {
+		s.finishWrite(m)
+		return
+	}
+	s.queue.push(event{at: s.now + took, kind: writeEnds, node: m.id, arg: m.life})
+}
+
+// apply has a server's state machine begin with its oldest work.
+func (s *Sim) apply(m *member) {
+	took := int64(0)
+	if rd := &m.applying[0]; len(rd.Committed) > 0 || rd.Snapshot != nil {
+		took = s.disks[m.id-1].dice.between(0, s.plan.Rates.ApplyMax)
+	}
+	if took == 0 {
+		s.finishApply(m)
+		return
+	}
+	s.queue.push(event{at: s.now + took, kind: applyEnds, node: m.id, arg: m.life})
+}
+
+// applied makes the state machine durable and the log short, as often as the rates tell.
+func (s *Sim) applied(m *member) {
+	r := &s.plan.Rates
+	if r.KeepEvery > 0 && m.applied >= m.image.index+r.KeepEvery {
+		m.keep()
+	}
+	if r.CompactEvery > 0 && m.applied >= m.compacted+r.CompactEvery {
+		s.compact(m)
+	}
+}
+
+// stop crashes a server and plans its restart; draw tells what an unfinished write leaves.
+func (s *Sim) stop(m *member, draw uint64, down int64) {
+	if !m.up {
+		return
+	}
+	keep := m.disk.pending()
+	switch r := &s.plan.Rates; {
+	case r.LoseTail && r.Torn:
+		keep = int(draw % uint64(keep+1))
+	case r.LoseTail:
+		keep = wholeWrites(&m.disk, int(draw%uint64(len(m.disk.writing)+1)))
+	}
+	s.crash(m, keep)
+	if down > 0 {
+		s.queue.push(event{at: s.now + down, kind: serverRestarts, node: m.id, arg: m.life})
+	}
+}
+
+// wholeWrites counts the records of the first n writes.
+func wholeWrites(d *disk, n int) (count int) {
+	for _, rd := range d.writing[:n] {
+		count += len(records(rd.Save))
+	}
+	return count
+}
+
+// act carries out an action.
+func (s *Sim) act(a Action) {
+	if a.Kind == Put || a.Kind == CAS || a.Kind == Get {
+		s.request(a)
+		return
+	}
+	s.fault(a)
+	m := s.member(a.Node)
+	if m == nil {
+		m = s.member(s.leader)
+	}
+	if m == nil && a.Kind != Partition && a.Kind != Heal && a.Kind != Restart {
+		return // nobody leads
+	}
+	switch a.Kind {
+	case Crash:
+		s.stop(m, a.Arg, a.For)
+	case CrashWriting:
+		mood := &s.disks[m.id-1]
+		mood.doomed, mood.doom, mood.doomedFor = true, a.Arg, a.For
+	case Restart:
+		s.restart(a.Node)
+	case Partition, Isolate, Mute, Deafen, Cut:
+		s.cut(a, m)
+	case Heal:
+		s.heal()
+	case SlowDisk:
+		s.disks[m.id-1].factor = max(1, a.Arg)
+		s.queue.push(event{at: s.now + a.For, kind: diskRecovers, node: m.id})
+	case Transfer:
+		if m.up && s.member(a.Peer) != nil {
+			m.node.Transfer(a.Peer)
+			s.settle(m)
+		}
+	case CompactLog:
+		s.compact(m)
+		s.settle(m)
+	case Hurry:
+		for range a.Arg {
+			s.tick(m)
+		}
+	}
+}
+
+func (s *Sim) fault(a Action) {
+	event := trace.Event{Kind: trace.Fault, Msg: a.Kind, Node: a.Node, Peer: a.Peer, Value: a.Arg}
+	if s.sink != nil {
+		event.Text = a.String()
+	}
+	s.emit(event)
+}
+
+func (s *Sim) restart(id uint64) {
+	for _, m := range s.members {
+		if id == 0 || id == m.id {
+			s.start(m)
+		}
+	}
+}
+
+// cut replaces the cuts there are by new ones.
+func (s *Sim) cut(a Action, m *member) {
+	s.heal()
+	s.stats.Partitions++
+	for _, from := range s.members {
+		for _, to := range s.members {
+			l := s.link(from.id, to.id)
+			switch a.Kind {
+			case Partition:
+				l.cut = a.Arg>>(from.id-1)&1 != a.Arg>>(to.id-1)&1
+			case Isolate:
+				l.cut = from == m || to == m
+			case Mute:
+				l.cut = from == m
+			case Deafen:
+				l.cut = to == m
+			case Cut:
+				l.cut = from == m && to.id == a.Peer
+			}
+		}
+	}
+	if a.For > 0 {
+		s.queue.push(event{at: s.now + a.For, kind: cutsHeal, arg: s.cuts})
+	}
+}
+
+func (s *Sim) heal() {
+	s.cuts++
+	for i := range s.links {
+		s.links[i].cut = false
+	}
+}
+
+// request has a client ask one server after the other, until one takes the request.
+func (s *Sim) request(a Action) {
+	op := Op{Kind: a.Kind, Key: a.Key}
+	if a.Kind == CAS {
+		op.Old = s.lastSeen(a.Key)
+	}
+	for i := range s.members {
+		m := s.members[(int(a.Node)+i+len(s.members)-1)%len(s.members)]
+		if !m.up || !s.call(m, op) {
+			continue
+		}
+		s.queue.push(event{at: s.now + s.plan.Rates.TimeoutTicks*Tick, kind: requestTimesOut, node: uint64(len(s.history))})
+		return
+	}
+}
+
+// lastSeen is the value of a key in the latest answer to any client.
+func (s *Sim) lastSeen(key string) (value string) {
+	newest := int64(0)
+	for i := range s.history {
+		op := &s.history[i]
+		if op.Key != key || op.Outcome != Answered || op.Return < newest {
+			continue
+		}
+		newest, value = op.Return, op.Seen
+		if op.Kind == "put" || op.Kind == "cas" && op.Seen == op.Old {
+			value = op.New
+		}
+	}
+	return value
+}
