@@ -15,7 +15,17 @@ const limit = 1 << 62
 // not is dropped: a network may mangle messages, and a server must not fall over them.
 func (s *Server) wellFormed(m Message) bool {
 	return m.To == s.ID && m.From != s.ID && s.peer(m.From) != nil &&
-		m.Term > 0 && m.Term < limit && m.Body != nil && m.Body.wellFormed(m)
+		m.Term < limit && m.Body != nil && m.Body.wellFormed(m) && (m.Term > 0 || isPreVote(m.Body))
+}
+
+// isPreVote tells that a message may be of term 0: in a new cluster with PreVote, nobody
+// enters term 1 before it was asked for.
+func isPreVote(b Body) bool {
+	switch b.(type) {
+	case *PreVote, *PreVoteReply:
+		return true
+	}
+	return false
 }
 
 func (b *RequestVote) wellFormed(m Message) bool {
