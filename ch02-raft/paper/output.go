@@ -19,8 +19,9 @@ type Output struct {
 	Rules         []Rule // that fired, with Config.Explain
 }
 
-// Save is a change of the persistent state. What is written first matters if the write is
-// cut short: the state, then the snapshot, then the entries.
+// Save is a change of the persistent state, durable as a whole: Saved and SendAfterSave wait
+// for all of it. Of a save that a crash cuts short any part may be there, but of the
+// entries no later one without the earlier, nor any without a snapshot that comes with them.
 type Save struct {
 	State    *HardState // nil: unchanged
 	Snapshot *Snapshot  // replaces the log up to its Index, or all of it if the log does not hold its last entry

@@ -17,7 +17,8 @@ package paper
 // With LeaseRead step 3 is skipped while the leader has a lease (§6.4.1 there): a majority
 // answered something that it sent less than leaseTicks ago, so for this time none of them
 // votes for anybody else (disrupts), and a leader needs one of their votes. This holds only if
-// clocks drift little: while one runs 3 ticks, no other runs more than 4.
+// no clock is fast or slow by more than Config.DriftPercent, nor stands still while the
+// server goes on: a virtual machine that is moved breaks the promise, and reads turn stale.
 
 // maxReads may wait at one server.
 const maxReads = 1024
@@ -143,6 +144,8 @@ func (s *Server) holdsLease() bool {
 	return !s.reading.noLease && s.clock-sent < s.leaseTicks()
 }
 
-// leaseTicks is shorter than the election timeout by one tick, because ticks are counted and
-// not measured, and by a quarter, because clocks drift.
-func (s *Server) leaseTicks() int64 { return int64(s.ElectionTicks-1) * 3 / 4 }
+// leaseTicks is shorter than the election timeout by one tick, because ticks are counted
+// and not measured, and by the drift of a slow leader's clock against a fast voter's.
+func (s *Server) leaseTicks() int64 {
+	return int64(s.ElectionTicks-1) * int64(100-s.DriftPercent) / int64(100+s.DriftPercent)
+}

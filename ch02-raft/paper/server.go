@@ -59,6 +59,7 @@ type Server struct {
 	transfer handover
 	out      Output
 	handed   handed
+	past     struct{ term, vote, commit uint64 } // as check last saw them
 }
 
 // A peer is what a candidate or leader knows about one server of the cluster.
@@ -87,6 +88,7 @@ type Config struct {
 	PreVote        bool // ask before a campaign (dissertation §9.6)
 	CheckQuorum    bool // step down without a majority (§6.2 there); no votes while a leader is heard (§4.2.3 there)
 	LeaseRead      bool // answer reads on the leader's lease (§6.4.1 there); implies CheckQuorum's rule for votes
+	DriftPercent   int  // no clock of the cluster runs more than so many per cent fast or slow: leases rely on it
 	Explain        bool // fill Output.Rules
 }
 
@@ -97,7 +99,8 @@ type Rand interface {
 
 // Stored is what a disk holds when a server starts; nothing, the first time. Entries follow
 // the snapshot without a gap. Applied is how far the state machine is: commitIndex is not
-// stored, but what was applied was committed.
+// stored, but what was applied was committed. The last save may have been cut short by a
+// crash, so there may be entries of a term above CurrentTerm; nobody was told of them.
 type Stored struct {
 	CurrentTerm, VotedFor uint64
 	Snapshot              Snapshot
@@ -122,10 +125,13 @@ func New(cfg Config, disk Stored) (*Server, error) {
 		commitIndex: disk.Applied,
 		lastApplied: disk.Applied,
 	}
+	if term := s.log.lastTerm(); term > s.currentTerm {
+		s.currentTerm, s.votedFor = term, 0 // the vote of that term was never given
+	}
 	for _, id := range cfg.Servers {
 		s.peers = append(s.peers, peer{id: id})
 	}
-	s.handed = handed{term: s.currentTerm, vote: s.votedFor, entries: s.log.last(), snapshot: disk.Snapshot.Index, applied: disk.Applied}
+	s.handed = handed{term: disk.CurrentTerm, vote: disk.VotedFor, entries: s.log.last(), snapshot: disk.Snapshot.Index, applied: disk.Applied}
 	s.resetElectionTimer()
 	return s, nil
 }
@@ -178,6 +184,16 @@ func (s *Server) check() {
 	if s.lastApplied > s.commitIndex || s.commitIndex > last {
 		s.broken("P1: lastApplied %d, commitIndex %d, last index %d", s.lastApplied, s.commitIndex, last)
 	}
+	if s.commitIndex < s.past.commit {
+		s.broken("P1: commitIndex fell from %d to %d", s.past.commit, s.commitIndex)
+	}
+	if s.currentTerm < s.past.term {
+		s.broken("P2: currentTerm fell from %d to %d", s.past.term, s.currentTerm)
+	}
+	if s.currentTerm == s.past.term && s.past.vote != 0 && s.votedFor != s.past.vote {
+		s.broken("P2: voted for %d and then for %d", s.past.vote, s.votedFor)
+	}
+	s.past.term, s.past.vote, s.past.commit = s.currentTerm, s.votedFor, s.commitIndex
 	if term := s.log.lastTerm(); term > s.currentTerm {
 		s.broken("P3: the last entry is of term %d", term)
 	}

@@ -14,18 +14,12 @@ const limit = 1 << 62
 // wellFormed tells that m is a message which some server might send to this one. What is
 // not is dropped: a network may mangle messages, and a server must not fall over them.
 func (s *Server) wellFormed(m Message) bool {
-	return m.To == s.ID && m.From != s.ID && s.peer(m.From) != nil &&
-		m.Term < limit && m.Body != nil && m.Body.wellFormed(m) && (m.Term > 0 || isPreVote(m.Body))
-}
-
-// isPreVote tells that a message may be of term 0: in a new cluster with PreVote, nobody
-// enters term 1 before it was asked for.
-func isPreVote(b Body) bool {
-	switch b.(type) {
-	case *PreVote, *PreVoteReply:
-		return true
+	if m.To != s.ID || m.From == s.ID || s.peer(m.From) == nil || m.Body == nil || m.Term >= limit {
+		return false
 	}
-	return false
+	kind := m.Body.Kind()
+	begun := m.Term > 0 || kind == KindPreVote || kind == KindPreVoteReply // in term 0 servers only ask
+	return begun && m.Body.wellFormed(m)
 }
 
 func (b *RequestVote) wellFormed(m Message) bool {
@@ -75,7 +69,7 @@ func follow(index, term uint64, entries []Entry, now uint64) error {
 			return fmt.Errorf("entry %d has term %d after term %d", e.Index, e.Term, term)
 		}
 		if term = e.Term; term > now {
-			return fmt.Errorf("entry %d has term %d, but the current term is %d", e.Index, e.Term, now)
+			return fmt.Errorf("entry %d has term %d, but the term is at most %d", e.Index, e.Term, now)
 		}
 	}
 	if index >= limit {
@@ -94,14 +88,14 @@ func (d Stored) validate(servers []uint64) error {
 		return fmt.Errorf("the vote of term %d went to %d, who is none of %v", d.CurrentTerm, d.VotedFor, servers)
 	case d.VotedFor != 0 && d.CurrentTerm == 0:
 		return fmt.Errorf("a vote for %d, but no term", d.VotedFor)
-	case !position(d.Snapshot.Index, d.Snapshot.Term, d.CurrentTerm):
-		return fmt.Errorf("no snapshot ends at index %d, term %d in term %d", d.Snapshot.Index, d.Snapshot.Term, d.CurrentTerm)
+	case !position(d.Snapshot.Index, d.Snapshot.Term, limit-1):
+		return fmt.Errorf("no snapshot ends at index %d, term %d", d.Snapshot.Index, d.Snapshot.Term)
 	case d.Applied < d.Snapshot.Index:
 		return fmt.Errorf("entries up to %d are applied, but the snapshot ends at %d", d.Applied, d.Snapshot.Index)
 	case d.Applied > last:
 		return fmt.Errorf("entries up to %d are applied, but the log ends at %d: entries that were saved are lost", d.Applied, last)
 	}
-	return follow(d.Snapshot.Index, d.Snapshot.Term, d.Entries, d.CurrentTerm)
+	return follow(d.Snapshot.Index, d.Snapshot.Term, d.Entries, limit-1)
 }
 
 func (c Config) validate() error {
@@ -116,6 +110,8 @@ func (c Config) validate() error {
 		return fmt.Errorf("elections after %d ticks need heartbeats more often than every %d", c.ElectionTicks, c.HeartbeatTicks)
 	case c.Rand == nil:
 		return errors.New("no source of randomness")
+	case c.DriftPercent < 0 || c.DriftPercent > 50:
+		return fmt.Errorf("clocks that drift by %d per cent", c.DriftPercent)
 	}
 	return nil
 }

@@ -24,6 +24,7 @@ func (Engine) Start(cfg sim.Config, disk sim.Stored) (sim.Node, error) {
 		PreVote:        cfg.PreVote,
 		CheckQuorum:    cfg.CheckQuorum,
 		LeaseRead:      cfg.LeaseRead,
+		DriftPercent:   cfg.DriftPercent,
 		Explain:        cfg.Explain,
 	}, paper.Stored{
 		CurrentTerm: disk.State.Term,
