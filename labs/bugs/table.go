@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -106,7 +107,10 @@ func (t *Table) Close() bool {
 }
 
 func tail(text string, lines int) string {
-	all := strings.Split(strings.TrimSpace(text), "\n")
+	all := slices.DeleteFunc(strings.Split(strings.TrimSpace(text), "\n"), func(line string) bool {
+		line = strings.TrimSpace(line)
+		return strings.HasPrefix(line, "=== ") || strings.HasPrefix(line, "--- PASS")
+	})
 	if len(all) > lines {
 		all = append([]string{"…"}, all[len(all)-lines:]...)
 	}
