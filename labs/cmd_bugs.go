@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"runtime"
 
@@ -10,7 +9,7 @@ import (
 )
 
 func runBugs(ctx context.Context, p *program, args []string) error {
-	flags := flag.NewFlagSet("bugs", flag.ContinueOnError)
+	flags := p.flags("bugs")
 	list := flags.Bool("list", false, "name the bugs instead of planting them")
 	sample := flags.Int("sample", 0, "plant only that many, chosen by -by")
 	by := flags.String("by", "", "what chooses the sample, e.g. a commit's hash")
