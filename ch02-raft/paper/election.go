@@ -17,12 +17,11 @@ func (s *Server) resetElectionTimer() {
 
 // electionTimeout begins a campaign (Rules for Servers, followers 2 and candidates 4).
 func (s *Server) electionTimeout() {
-	switch {
-	case s.role == Candidate:
-		s.fire(RuleCandidates4)
-	default:
-		s.fire(RuleFollowers2)
+	rule := RuleFollowers2
+	if s.role == Candidate {
+		rule = RuleCandidates4
 	}
+	s.fire(rule)
 	if s.PreVote {
 		s.startPreVote()
 		return
