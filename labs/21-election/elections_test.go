@@ -1,0 +1,73 @@
+package election
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"insideetcd/ch02-raft/paperengine"
+	"insideetcd/ch02-raft/sim"
+	"insideetcd/ch02-raft/trace"
+	"insideetcd/labs/explain"
+	"insideetcd/labs/runner"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The checkpoint: whole clusters, with everything that can go wrong, in virtual time.
+
+// openSeeds are those that everybody sees.
+const openSeeds = 40
+
+// TestElections runs clusters of a seed's own size, with its own timeouts and faults, and
+// lets the simulator look at its invariants after every event. With -lab.seed it runs
+// clusters of that seed alone.
+func TestElections(t *testing.T) {
+	first, n := uint64(1), uint64(openSeeds)
+	if *seed != 0 {
+		first, n = *seed, 12
+	}
+	for i := range n {
+		c := electionsOnly(sim.Draw("paper", 3+int((first+i)%5), first+i))
+		result, err := sim.Run(paperengine.Engine{}, c)
+		require.NoError(t, err)
+		if result.Failure != nil {
+			report(t, c, result.Failure, i+1)
+		}
+	}
+}
+
+// electionsOnly leaves out what other labs are about: transfers and snapshots.
+func electionsOnly(c sim.Case) sim.Case {
+	c.Rates.CompactEvery = 0
+	var actions []sim.Action
+	for _, a := range c.Actions {
+		if a.Kind != sim.Transfer && a.Kind != sim.CompactLog {
+			actions = append(actions, a)
+		}
+	}
+	c.Actions = actions
+	return c
+}
+
+// report ends the test with the last events before the failure.
+func report(t *testing.T, c sim.Case, failure *sim.Violation, tried uint64) {
+	t.Helper()
+	if at := strings.Index(failure.Message, runner.TodoMark); at >= 0 {
+		line, _, _ := strings.Cut(failure.Message[at:], "\n")
+		t.Fatal(line)
+	}
+	var events trace.Log
+	_, err := sim.Run(paperengine.Engine{}, c, sim.To(&events))
+	require.NoError(t, err)
+	var told strings.Builder
+	require.NoError(t, trace.Narrate(&told, events[max(0, len(events)-60):]))
+	t.Logf("the last %d events of %d:\n%s", min(60, len(events)), len(events), told.String())
+	t.Logf("seeds tried: %d", tried)
+	explain.That(t, false, explain.Case{
+		Given:    fmt.Sprintf("%d servers, seed %d: -lab.seed=%d runs it again", c.Nodes, c.Seed, c.Seed),
+		Expected: "every invariant of the simulator holds, and when all faults end a leader is elected",
+		Got:      failure.Error(),
+		Rule:     failure.Invariant.String() + " (Raft Figure 3; book §2.1)",
+	})
+}
