@@ -58,10 +58,14 @@ type Config struct {
 	// acknowledged; above 0.
 	MaxInflightMsgs int
 
+	// MaxInflightBytes bounds the payload of those messages, in bytes; 0 means no limit.
+	MaxInflightBytes uint64
+
 	// CheckQuorum makes a leader step down when it has not heard from a quorum
-	// within ElectionTick. One voter is its own quorum and never steps down.
+	// within ElectionTick, and a follower ignore candidates for as long after it
+	// heard its leader.
 	CheckQuorum bool
-	// PreVote asks for votes before raising the term. One voter has none to ask.
+	// PreVote asks whether an election could be won before raising the term.
 	PreVote bool
 	// ReadOnlyOption must be ReadOnlySafe unless CheckQuorum is on.
 	ReadOnlyOption ReadOnlyOption
@@ -71,6 +75,12 @@ type Config struct {
 	// DisableProposalForwarding makes a follower drop proposals instead of passing
 	// them to its leader.
 	DisableProposalForwarding bool
+	// DisableConfChangeValidation lets an application that makes sure of it by itself
+	// propose configuration changes that raft would refuse.
+	DisableConfChangeValidation bool
+	// StepDownOnRemoval makes a leader follow as soon as the change is applied that
+	// removes it or makes it a learner. Otherwise it leads until another takes over.
+	StepDownOnRemoval bool
 
 	// RandIntn draws uniformly from [0, n) for the election timeout. nil means a
 	// source of this node's own with a random seed; a simulator hands in a seeded
@@ -94,6 +104,8 @@ func (c *Config) validate() error {
 		return errors.New("storage cannot be nil")
 	case c.MaxInflightMsgs <= 0:
 		return errors.New("max inflight messages must be greater than 0")
+	case c.MaxInflightBytes != 0 && c.MaxInflightBytes < c.MaxSizePerMsg:
+		return errors.New("max inflight bytes must be >= max message size")
 	case c.ReadOnlyOption == ReadOnlyLeaseBased && !c.CheckQuorum:
 		return errors.New("CheckQuorum must be enabled when ReadOnlyOption is ReadOnlyLeaseBased")
 	}

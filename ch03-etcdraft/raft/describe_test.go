@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	pb "insideetcd/ch03-etcdraft/raftpb"
+	"insideetcd/ch03-etcdraft/tracker"
 )
 
 func TestDescribe(t *testing.T) {
@@ -88,7 +89,7 @@ func TestWithProgressVisitsInOrder(t *testing.T) {
 	}
 	var ids []uint64
 	var kinds []ProgressType
-	m.rn.WithProgress(func(id uint64, typ ProgressType, pr Progress) {
+	m.rn.WithProgress(func(id uint64, typ ProgressType, pr tracker.Progress) {
 		ids, kinds = append(ids, id), append(kinds, typ)
 	})
 	require.Equal(t, []uint64{1, 4, 9}, ids)

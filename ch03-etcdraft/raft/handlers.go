@@ -8,40 +8,81 @@ import (
 type handler func(r *raft, m pb.Message) error
 
 // numMessageTypes is the size of the table's second dimension.
-const numMessageTypes = int(pb.MsgPreVoteResp) + 1
+const numMessageTypes = int(pb.MsgForgetLeader) + 1
 
 // handlers says what a node does on which message in which role. An empty place
 // means that the message is of no concern to that role and is ignored.
 var handlers = handlerTable()
 
-// handlerTable is the whole algorithm at a glance. etcd has a function with a
-// switch for each role instead; the rules are the same.
-//
-// A single voter has no peers. A vote request, an append or an answer can only come
-// from a node that was removed or belongs to another cluster, and must not depose
-// the only one who can lead: such messages have no place, whatever their term.
-// Proposals and reads are welcome from anywhere.
+// handlerTable is the whole algorithm at a glance. etcd has a function with a switch
+// for each role instead; the rules are the same. What a message's term means comes
+// before it, in meetTerm.
 func handlerTable() (t [numStates][numMessageTypes]handler) {
-	t[StateFollower][pb.MsgHup] = (*raft).handleHup
-	t[StateFollower][pb.MsgProp] = (*raft).dropProposal
-	t[StateFollower][pb.MsgReadIndex] = (*raft).dropReadIndex
+	for role := range t {
+		t[role][pb.MsgHup] = (*raft).handleHup
+		t[role][pb.MsgVote] = (*raft).handleVote
+		t[role][pb.MsgPreVote] = (*raft).handleVote
+	}
 
-	t[StatePreCandidate] = t[StateFollower]
-	t[StateCandidate] = t[StateFollower]
+	f := &t[StateFollower]
+	f[pb.MsgApp] = (*raft).handleAppend
+	f[pb.MsgHeartbeat] = (*raft).handleHeartbeat
+	f[pb.MsgSnap] = (*raft).handleSnapshot
+	f[pb.MsgProp] = (*raft).forwardProposal
+	f[pb.MsgReadIndex] = (*raft).forwardReadIndex
+	f[pb.MsgReadIndexResp] = (*raft).handleReadIndexResp
+	f[pb.MsgTransferLeader] = (*raft).forwardTransfer
+	f[pb.MsgTimeoutNow] = (*raft).handleTimeoutNow
+	f[pb.MsgForgetLeader] = (*raft).handleForgetLeader
 
-	t[StateLeader][pb.MsgProp] = (*raft).handleProposal
-	t[StateLeader][pb.MsgReadIndex] = (*raft).handleReadIndex
+	// A candidate that hears a leader of its own term has lost (Raft §5.2).
+	c := &t[StateCandidate]
+	c[pb.MsgApp] = yieldTo((*raft).handleAppend)
+	c[pb.MsgHeartbeat] = yieldTo((*raft).handleHeartbeat)
+	c[pb.MsgSnap] = yieldTo((*raft).handleSnapshot)
+	c[pb.MsgProp] = (*raft).dropProposal
+	c[pb.MsgReadIndex] = (*raft).dropReadIndex
+	t[StatePreCandidate] = *c
+	t[StateCandidate][pb.MsgVoteResp] = (*raft).handleVoteResp
+	t[StatePreCandidate][pb.MsgPreVoteResp] = (*raft).handleVoteResp
+
+	l := &t[StateLeader]
+	l[pb.MsgBeat] = (*raft).handleBeat
+	l[pb.MsgCheckQuorum] = (*raft).handleCheckQuorum
+	l[pb.MsgProp] = (*raft).handleProposal
+	l[pb.MsgReadIndex] = (*raft).handleReadIndex
+	l[pb.MsgAppResp] = (*raft).handleAppendResp
+	l[pb.MsgHeartbeatResp] = (*raft).handleHeartbeatResp
+	l[pb.MsgSnapStatus] = (*raft).handleSnapStatus
+	l[pb.MsgUnreachable] = (*raft).handleUnreachable
+	l[pb.MsgTransferLeader] = (*raft).handleTransferLeader
 	return t
+}
+
+// yieldTo follows the sender first.
+func yieldTo(h handler) handler {
+	return func(r *raft, m pb.Message) error {
+		r.becomeFollower(m.Term, m.From)
+		return h(r, m)
+	}
 }
 
 // Step feeds one message, local or from a peer, and checks the invariants.
 func (r *raft) Step(m pb.Message) error {
-	if int(m.Type) < 0 || int(m.Type) >= numMessageTypes {
-		return nil // of a later version
+	if why := malformed(m); why != "" {
+		r.logger.Warningf("%x ignores a %s from %x: %s", r.id, m.Type, m.From, why)
+		if m.Type == pb.MsgProp {
+			return ErrProposalDropped
+		}
+		return nil
+	}
+	if !r.meetTerm(m) {
+		r.check()
+		return nil
 	}
 	h := handlers[r.state][m.Type]
 	if h == nil {
-		r.logger.Debugf("%x has no use for %s of term %d from %x", r.id, m.Type, m.Term, m.From)
+		r.logger.Debugf("%x as %s has no use for %s of term %d from %x", r.id, r.state, m.Type, m.Term, m.From)
 		return nil
 	}
 	err := h(r, m)
@@ -49,129 +90,115 @@ func (r *raft) Step(m pb.Message) error {
 	return err
 }
 
-// handleHup starts an election, if this node may hold one.
-func (r *raft) handleHup(pb.Message) error {
-	if !r.promotable() {
-		r.logger.Warningf("%x is not a voter or holds an unapplied snapshot: no campaign at term %d", r.id, r.Term)
-		return nil
+// meetTerm applies the rule for all servers of Raft figure 2, that the higher term wins,
+// and reports whether the message is to be handled.
+func (r *raft) meetTerm(m pb.Message) bool {
+	switch {
+	case m.Term == 0 || m.Term == r.Term:
+		return true
+	case m.Term < r.Term:
+		r.answerLowerTerm(m)
+		return false
 	}
-	if i := r.unappliedConfChange(); i != 0 {
-		// The change at i is in force for those who applied it and not for this node:
-		// it would count a majority of the wrong members.
-		r.logger.Warningf("%x does not campaign at term %d: the configuration change at index %d is not applied yet",
-			r.id, r.Term, i)
-		return nil
-	}
-	r.campaign()
-	return nil
-}
-
-// unappliedConfChange returns the index of a configuration change, of either
-// version, that is committed but not applied, or 0.
-func (r *raft) unappliedConfChange() (index uint64) {
-	l := r.raftLog
-	err := l.scan(l.nextIndex(), l.committed+1, func(e pb.Entry) bool {
-		if isConfChange(e) {
-			index = e.Index
+	switch m.Type {
+	case pb.MsgVote, pb.MsgPreVote:
+		if r.inLease() && CampaignType(m.Context) != campaignTransfer {
+			r.logger.Infof("%x ignores %s of term %d from %x: the lease of leader %x of term %d is not over",
+				r.id, m.Type, m.Term, m.From, r.lead, r.Term)
+			return false
 		}
-		return index == 0
-	})
-	if err != nil {
-		r.logger.Panicf("%x: look for unapplied configuration changes: %v", r.id, err)
 	}
-	return index
+	switch m.Type {
+	case pb.MsgPreVote: // a question about a term that has not begun
+	case pb.MsgPreVoteResp:
+		if m.Reject {
+			r.becomeFollower(m.Term, None)
+		}
+	case pb.MsgApp, pb.MsgHeartbeat, pb.MsgSnap: // only a leader sends these
+		r.becomeFollower(m.Term, m.From)
+	default:
+		r.becomeFollower(m.Term, None)
+	}
+	return true
 }
 
-// campaign asks for votes: its own is the only one there is (Raft §5.2).
-func (r *raft) campaign() {
-	r.becomeCandidate()
-	if !r.prs.won(r.id) {
-		return
+// inLease reports whether this node has heard of its leader within an election timeout:
+// then a vote could only depose a leader that works (Raft thesis §6.2, §4.2.3). Where
+// leaders rely on it, a node that was just started takes into account what it may have
+// answered before.
+func (r *raft) inLease() bool {
+	if r.readOnly.option == ReadOnlyLeaseBased && r.ticksUp < r.electionTimeout {
+		return true
 	}
-	r.becomeLeader()
-	r.advanceCommit()
+	return r.checkQuorum && r.lead != None && r.electionElapsed < r.electionTimeout
 }
 
-// dropProposal: without a leader nobody can order proposals.
-func (r *raft) dropProposal(pb.Message) error {
-	r.logger.Infof("%x has no leader at term %d: a proposal is dropped", r.id, r.Term)
-	return ErrProposalDropped
+// answerLowerTerm tells the sender of an outdated message about the present term where it
+// would not find out otherwise. A node that was cut off has a higher term than its
+// leader; where the lease or the pre-vote keep it from deposing the leader, the leader
+// must learn of that term to step down and be elected anew.
+func (r *raft) answerLowerTerm(m pb.Message) {
+	switch m.Type {
+	case pb.MsgApp, pb.MsgHeartbeat:
+		if r.checkQuorum || r.preVote {
+			r.send(pb.Message{To: m.From, Type: pb.MsgAppResp})
+		}
+	case pb.MsgPreVote:
+		r.send(pb.Message{To: m.From, Type: pb.MsgPreVoteResp, Reject: true})
+	}
 }
 
-// dropReadIndex: the caller asks again, so losing a read request harms nobody.
-func (r *raft) dropReadIndex(pb.Message) error {
-	r.logger.Infof("%x has no leader at term %d: a read request is dropped", r.id, r.Term)
-	return nil
+// unreachableNumber is a term or index that no cluster gets to. Counting up from below
+// it cannot overflow.
+const unreachableNumber = 1 << 63
+
+// malformed returns what makes m a message that no node sends, or "".
+func malformed(m pb.Message) string {
+	switch {
+	case m.Type < 0 || int(m.Type) >= numMessageTypes:
+		return "its type is of a later version"
+	case m.Term >= unreachableNumber || m.Index >= unreachableNumber || m.LogTerm >= unreachableNumber:
+		return "its term or index is out of reach"
+	case m.Term == 0 && !sentWithoutTerm(m.Type):
+		return "it has no term"
+	}
+	switch m.Type {
+	case pb.MsgProp:
+		if len(m.Entries) == 0 {
+			return "a proposal without entries"
+		}
+	case pb.MsgApp:
+		return malformedEntries(m)
+	case pb.MsgSnap:
+		s := m.Snapshot.Metadata
+		if s.Index == 0 || s.Index >= unreachableNumber || s.Term == 0 || s.Term > m.Term {
+			return "its snapshot is none"
+		}
+	case pb.MsgReadIndexResp:
+		if len(m.Entries) != 1 {
+			return "it answers not one read"
+		}
+	}
+	return ""
 }
 
-// handleProposal appends the entries of a proposal and commits what can be.
-func (r *raft) handleProposal(m pb.Message) error {
-	if len(m.Entries) == 0 {
-		r.logger.Panicf("%x: a proposal without entries", r.id)
-	}
-	if !r.prs.contains(r.id) {
-		return ErrProposalDropped // removed while leading: takes nothing new
-	}
-	if !r.fitsUncommitted(payload(m.Entries)) {
-		r.logger.Debugf("%x holds %d bytes uncommitted: a proposal is dropped", r.id, r.uncommittedSize)
-		return ErrProposalDropped
-	}
+func sentWithoutTerm(t pb.MessageType) bool {
+	return IsLocalMsg(t) || t == pb.MsgProp || t == pb.MsgReadIndex || t == pb.MsgTransferLeader || t == pb.MsgForgetLeader
+}
+
+// malformedEntries returns what is wrong with the entries of an append: they follow the
+// entry at m.Index, and terms never fall along a log (I5).
+func malformedEntries(m pb.Message) string {
+	term := m.LogTerm
 	for i := range m.Entries {
-		r.admitConfChange(&m.Entries[i], r.raftLog.lastIndex()+1+uint64(i))
+		e := &m.Entries[i]
+		if e.Index != m.Index+1+uint64(i) {
+			return "its entries do not follow each other"
+		}
+		if e.Term < term || e.Term > m.Term {
+			return "the terms of its entries fall, or exceed its own"
+		}
+		term = e.Term
 	}
-	r.appendEntries(m.Entries)
-	r.advanceCommit()
-	return nil
-}
-
-// appendEntries gives ents their place in the log. It stamps them where they are
-// and copies them once, into unstable; so the slice stays the caller's, while the
-// data is kept.
-func (r *raft) appendEntries(ents []pb.Entry) {
-	r.uncommittedSize += payload(ents)
-	last := r.raftLog.lastIndex()
-	for i := range ents {
-		last++
-		ents[i].Term, ents[i].Index = r.Term, last
-	}
-	r.raftLog.append(ents)
-	// The leader counts itself at once, before its disk has the entries. That is
-	// sound only because Ready's contract has the application persist Entries
-	// BEFORE it applies CommittedEntries.
-	r.prs.match = last
-}
-
-// advanceCommit commits what a majority holds, if its last entry is of this term;
-// earlier terms' entries are committed with it and never by counting (Raft §5.4.2).
-func (r *raft) advanceCommit() {
-	i := r.prs.committed()
-	if i <= r.raftLog.committed || !r.raftLog.matchTerm(i, r.Term) {
-		return
-	}
-	r.raftLog.commitTo(i)
-	r.releaseReads()
-}
-
-// payload returns the bytes of data in ents. Only these count towards the limit,
-// so that an empty entry is never refused.
-func payload(ents []pb.Entry) (n uint64) {
-	for i := range ents {
-		n += uint64(len(ents[i].Data))
-	}
-	return n
-}
-
-// fitsUncommitted reports whether size more bytes may wait. Without a quorum
-// nothing is committed, and clients that retry would fill the memory of a leader
-// that has no limit.
-func (r *raft) fitsUncommitted(size uint64) bool {
-	return size == 0 || r.uncommittedSize == 0 || r.uncommittedSize+size <= r.maxUncommittedSize
-}
-
-// reduceUncommitted takes entries off the count when they are handed out as
-// committed. Those of former leaders were never counted, so it stops at 0.
-func (r *raft) reduceUncommitted(ents []pb.Entry) {
-	if r.uncommittedSize > 0 {
-		r.uncommittedSize -= min(r.uncommittedSize, payload(ents))
-	}
+	return ""
 }

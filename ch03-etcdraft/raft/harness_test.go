@@ -194,7 +194,7 @@ func (m *member) apply(rd Ready) {
 // snapshot puts a snapshot at index i on disk and forgets the log that it covers.
 func (m *member) snapshot(i uint64) {
 	m.t.Helper()
-	cs := m.rn.Status().Config
+	cs := m.rn.Status().Config.ConfState()
 	snap, err := m.store.CreateSnapshot(i, &cs, []byte("state"))
 	require.NoError(m.t, err)
 	m.disk.snap = snap

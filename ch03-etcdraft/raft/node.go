@@ -44,6 +44,9 @@ type Node interface {
 	// attempt: an answer to an earlier attempt proves nothing about now. The request
 	// may be lost; the caller then asks again.
 	ReadIndex(ctx context.Context, rctx []byte) error
+	// ForgetLeader makes a follower that knows its leader to be gone free to vote at
+	// once. It is ignored on a leader and under lease-based reads.
+	ForgetLeader(ctx context.Context) error
 	// Status returns the state of the node, or a zero Status after Stop.
 	Status() Status
 	// ReportUnreachable tells that the last message to id was not delivered.
@@ -160,7 +163,7 @@ func (n *node) run() {
 		}
 		lead = n.noteLeader(lead)
 		var propc chan *proposal
-		if lead != None && n.rn.raft.prs.contains(n.rn.raft.id) {
+		if lead != None && n.rn.raft.prs.Progress[n.rn.raft.id] != nil {
 			propc = n.propc
 		}
 
@@ -221,7 +224,7 @@ func (n *node) takeProposals(p *proposal) {
 
 // receive steps m. A response from a node that is no member is dropped.
 func (n *node) receive(m pb.Message) {
-	if IsResponseMsg(m.Type) && !n.rn.raft.prs.contains(m.From) {
+	if IsResponseMsg(m.Type) && n.rn.raft.prs.Progress[m.From] == nil {
 		return
 	}
 	_ = n.rn.raft.Step(m) // only proposals have an outcome, and they come through propc
@@ -334,6 +337,10 @@ func (n *node) TransferLeadership(ctx context.Context, lead, transferee uint64) 
 
 func (n *node) ReadIndex(ctx context.Context, rctx []byte) error {
 	return n.send(ctx, readIndexRequest(rctx))
+}
+
+func (n *node) ForgetLeader(ctx context.Context) error {
+	return n.send(ctx, pb.Message{Type: pb.MsgForgetLeader})
 }
 
 func (n *node) Status() Status {

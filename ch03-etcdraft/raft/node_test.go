@@ -205,7 +205,7 @@ func TestNodeChangesMembers(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		require.NoError(t, s.ProposeConfChange(t.Context(), pb.ConfChange{Type: pb.ConfChangeAddLearnerNode, NodeID: 2}))
 		synctest.Wait()
-		require.Equal(t, pb.ConfState{Voters: []uint64{1}, Learners: []uint64{2}}, s.Status().Config)
+		require.Equal(t, pb.ConfState{Voters: []uint64{1}, Learners: []uint64{2}}, s.Status().Config.ConfState())
 	})
 }
 
@@ -213,7 +213,7 @@ func TestNodeIgnoresWhatPeersMustNotSend(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *server) {
 		before := s.Status()
 		for typ := pb.MsgHup; typ <= pb.MsgPreVoteResp; typ++ {
-			if typ != pb.MsgProp && typ != pb.MsgReadIndex {
+			if IsLocalMsg(typ) || IsResponseMsg(typ) {
 				require.NoError(t, s.Step(t.Context(), pb.Message{Type: typ, From: 9, Term: 99}), typ)
 			}
 		}

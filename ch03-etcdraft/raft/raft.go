@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 
+	"insideetcd/ch03-etcdraft/confchange"
 	pb "insideetcd/ch03-etcdraft/raftpb"
+	"insideetcd/ch03-etcdraft/tracker"
 )
 
 // StateType is the role of a node (Raft §5.1).
@@ -53,32 +55,48 @@ type raft struct {
 	Vote uint64
 
 	raftLog *raftLog
-	prs     membership
 
-	state StateType
-	lead  uint64
+	// prs is the configuration in force and, at the leader, what it knows of each
+	// member. A change is in force once it is applied, not once it is appended (etcd
+	// differs here from Raft thesis §4.1). That is safe because at most one may be
+	// unapplied, and because nobody campaigns over a committed one (R4).
+	prs        tracker.ProgressTracker
+	maxMsgSize uint64 // bytes of entries in one append message
+
+	state          StateType
+	lead           uint64
+	leadTransferee uint64 // at the leader: who is to take over, None usually
 
 	// Outputs, taken away by Ready.
 	msgs       []pb.Message
 	readStates []ReadState
 
-	// pendingReads are reads that came before this leader committed an entry of
-	// its own term.
-	pendingReads []pb.Message
+	readOnly readOnly
 
 	// pendingConfIndex: a change of configuration may be appended only once
 	// everything up to this index is applied. That keeps at most one in flight.
 	pendingConfIndex uint64
+	// announced is the commit index that this leader told its followers last.
+	announced uint64
 
 	// uncommittedSize is the payload, in bytes, that this leader took in and did
 	// not yet hand out as committed.
 	uncommittedSize    uint64
 	maxUncommittedSize uint64
 
-	electionElapsed           int // ticks since the last reset
+	electionElapsed           int // ticks since the last reset; at a leader, since it last counted its quorum
+	heartbeatElapsed          int
+	heartbeatTimeout          int
 	electionTimeout           int
 	randomizedElectionTimeout int
+	ticksUp                   int // since this node was started
 	randIntn                  func(n int) int
+
+	checkQuorum                 bool
+	preVote                     bool
+	disableProposalForwarding   bool
+	disableConfChangeValidation bool
+	stepDownOnRemoval           bool
 
 	checked checkpoint
 	logger  Logger
@@ -94,29 +112,32 @@ func newRaft(c *Config) *raft {
 	if err != nil {
 		c.Logger.Panicf("read the initial state of the storage: %v", err)
 	}
-	prs, err := newMembership(c.ID, cs)
-	if err != nil {
-		c.Logger.Panicf("raft: node %x cannot start: %v; "+
-			"remove the other voters with the program that wrote this log, or go on with that program", c.ID, err)
-	}
 	r := &raft{
-		id:                 c.ID,
-		raftLog:            newLog(c.Storage, c.MaxCommittedSizePerReady, c.Logger),
-		prs:                prs,
-		maxUncommittedSize: c.MaxUncommittedEntriesSize,
-		electionTimeout:    c.ElectionTick,
-		randIntn:           c.RandIntn,
-		logger:             c.Logger,
+		id:         c.ID,
+		raftLog:    newLog(c.Storage, c.MaxCommittedSizePerReady, c.Logger),
+		prs:        tracker.MakeProgressTracker(c.MaxInflightMsgs, c.MaxInflightBytes),
+		maxMsgSize: c.MaxSizePerMsg, maxUncommittedSize: c.MaxUncommittedEntriesSize,
+		readOnly:         newReadOnly(c),
+		heartbeatTimeout: c.HeartbeatTick, electionTimeout: c.ElectionTick, randIntn: c.RandIntn,
+		checkQuorum: c.CheckQuorum, preVote: c.PreVote,
+		disableProposalForwarding:   c.DisableProposalForwarding,
+		disableConfChangeValidation: c.DisableConfChangeValidation,
+		stepDownOnRemoval:           c.StepDownOnRemoval,
+		logger:                      c.Logger,
 	}
+	members, progress, err := confchange.Restore(r.changer(), cs)
+	if err != nil {
+		r.logger.Panicf("raft: node %x cannot start with the members %s of its snapshot: %v", r.id, DescribeConfState(cs), err)
+	}
+	r.prs.SetMembers(members, progress)
 	r.loadState(hs)
 	if c.Applied > 0 {
 		r.raftLog.appliedTo(c.Applied)
 	}
 	r.becomeFollower(r.Term, None)
 	r.check()
-	r.logger.Infof("raft %x starts [term: %d, vote: %x, commit: %d, applied: %d, last index: %d, last term: %d, voters: %x, learners: %x]",
-		r.id, r.Term, r.Vote, r.raftLog.committed, r.raftLog.applied, r.raftLog.lastIndex(), r.raftLog.lastTerm(),
-		prs.conf.Voters, prs.conf.Learners)
+	r.logger.Infof("raft %x starts [term: %d, vote: %x, commit: %d, applied: %d, last index: %d, last term: %d, %s]",
+		r.id, r.Term, r.Vote, r.raftLog.committed, r.raftLog.applied, r.raftLog.lastIndex(), r.raftLog.lastTerm(), r.prs.Config)
 	return r
 }
 
@@ -148,7 +169,8 @@ func (r *raft) hardState() pb.HardState {
 // promotable reports whether this node may campaign: it must be a voter of the
 // configuration in force, and hold no snapshot that it has not yet applied.
 func (r *raft) promotable() bool {
-	return r.prs.isVoter(r.id) && r.raftLog.unstable.snapshot == nil
+	pr := r.prs.Progress[r.id]
+	return pr != nil && !pr.IsLearner && r.raftLog.unstable.snapshot == nil
 }
 
 // reset begins a role, and at a new term forgets the vote (Raft §5.1, §5.2).
@@ -156,20 +178,30 @@ func (r *raft) reset(term uint64) {
 	if term != r.Term {
 		r.Term, r.Vote = term, None
 	}
-	r.lead = None
-	r.electionElapsed = 0
+	r.lead, r.leadTransferee = None, None
+	r.electionElapsed, r.heartbeatElapsed = 0, 0
 	// Drawn anew each time, so that two nodes do not split votes forever (Raft §5.2).
 	r.randomizedElectionTimeout = r.electionTimeout + r.randIntn(r.electionTimeout)
-	r.prs.match = 0
-	r.pendingConfIndex = 0
-	r.uncommittedSize = 0
-	r.pendingReads = nil
+	r.prs.ResetVotes()
+	r.pendingConfIndex, r.uncommittedSize, r.announced = 0, 0, 0
+	r.readOnly.reset(r.electionTimeout)
 }
 
 func (r *raft) becomeFollower(term, lead uint64) {
 	r.reset(term)
 	r.state, r.lead = StateFollower, lead
 	r.logger.Infof("%x became follower at term %d", r.id, r.Term)
+}
+
+// becomePreCandidate asks whether an election could be won before it disturbs anybody:
+// neither term nor vote change (Raft thesis §9.6).
+func (r *raft) becomePreCandidate() {
+	if r.state == StateLeader {
+		r.logger.Panicf("%x: a leader of term %d cannot become pre-candidate", r.id, r.Term)
+	}
+	r.reset(r.Term)
+	r.state = StatePreCandidate
+	r.logger.Infof("%x became pre-candidate at term %d", r.id, r.Term)
 }
 
 func (r *raft) becomeCandidate() {
@@ -190,34 +222,67 @@ func (r *raft) becomeLeader() {
 	}
 	r.reset(r.Term)
 	r.state, r.lead = StateLeader, r.id
+	last := r.raftLog.lastIndex()
+	r.prs.Visit(func(id uint64, pr *tracker.Progress) { r.resetProgress(id, pr, last) })
 	// There may be an unapplied change anywhere in the log, so wait for all of it.
-	r.pendingConfIndex = r.raftLog.lastIndex()
-	r.prs.match = r.raftLog.lastIndex()
-	r.appendEntries([]pb.Entry{{}})
+	r.pendingConfIndex = last
 	r.logger.Infof("%x became leader at term %d", r.id, r.Term)
+	r.appendEntries([]pb.Entry{{}})
 }
 
-// tick is one unit of logical time. Only a node that is not leader has something
-// to wait for: with one voter there is nobody to send heartbeats to.
+// resetProgress forgets what an earlier leader of this node's knew: a follower is sent
+// what comes next, and its refusal tells more (Raft figure 2: nextIndex = last + 1).
+func (r *raft) resetProgress(id uint64, pr *tracker.Progress, last uint64) {
+	pr.Match, pr.Next = 0, last+1
+	pr.ResetState(tracker.StateProbe)
+	pr.RecentActive = id == r.id
+	if id == r.id {
+		pr.Match = last
+		pr.BecomeReplicate()
+	}
+}
+
+// tick is one unit of logical time.
 func (r *raft) tick() {
-	r.electionElapsed++
+	r.ticksUp++
 	if r.state == StateLeader {
-		if r.electionElapsed >= r.electionTimeout {
-			r.electionElapsed = 0
-		}
+		r.tickLeader()
 		return
 	}
+	r.electionElapsed++
 	if r.promotable() && r.electionElapsed >= r.randomizedElectionTimeout {
 		r.electionElapsed = 0
-		_ = r.Step(pb.Message{From: r.id, Type: pb.MsgHup}) // MsgHup never fails
+		_ = r.Step(pb.Message{From: r.id, Type: pb.MsgHup}) // never fails
 	}
 }
 
-// send queues m for the next Ready. Every message carries the sender's term,
-// except those that ask a leader for something, whatever its term.
+// tickLeader sends heartbeats, and once in an election timeout asks whether the leader
+// still has a quorum. A transfer that took so long has failed.
+func (r *raft) tickLeader() {
+	r.heartbeatElapsed++
+	r.electionElapsed++
+	r.readOnly.now++
+	if r.electionElapsed >= r.electionTimeout {
+		r.electionElapsed = 0
+		if r.checkQuorum {
+			_ = r.Step(pb.Message{From: r.id, Type: pb.MsgCheckQuorum}) // never fails
+		}
+		r.leadTransferee = None
+	}
+	if r.state == StateLeader && r.heartbeatElapsed >= r.heartbeatTimeout {
+		r.heartbeatElapsed = 0
+		_ = r.Step(pb.Message{From: r.id, Type: pb.MsgBeat}) // never fails
+	}
+}
+
+// send queues m for the next Ready. Every message carries the sender's term, except
+// those that ask a leader for something, whatever its term, and those of a pre-vote,
+// which speak of a term that has not begun.
 func (r *raft) send(m pb.Message) {
-	m.From = r.id
-	if m.Type != pb.MsgProp && m.Type != pb.MsgReadIndex {
+	if m.From == None {
+		m.From = r.id
+	}
+	if m.Term == 0 && m.Type != pb.MsgProp && m.Type != pb.MsgReadIndex {
 		m.Term = r.Term
 	}
 	r.msgs = append(r.msgs, m)

@@ -202,6 +202,58 @@ func (l *raftLog) matchTerm(i, t uint64) bool {
 	return err == nil && got == t
 }
 
+// isUpToDate reports whether a log that ends with (index, term) holds everything that
+// this one could have committed (Raft §5.4.1).
+func (l *raftLog) isUpToDate(index, term uint64) bool {
+	lastTerm := l.lastTerm()
+	return term > lastTerm || term == lastTerm && index >= l.lastIndex()
+}
+
+// findConflict returns the index of the first of ents that this log does not hold, be it
+// that it has another one there or none yet; 0 if it holds them all.
+func (l *raftLog) findConflict(ents []pb.Entry) uint64 {
+	for i := range ents {
+		if !l.matchTerm(ents[i].Index, ents[i].Term) {
+			return ents[i].Index
+		}
+	}
+	return 0
+}
+
+// findConflictByTerm returns the highest index up to index whose entry is of term at
+// most; entries above it cannot agree with a log that has term there. If the log does
+// not reach back so far, the result is the last index before it.
+//
+//	index   1 2 3 4 5 6 7 8 9
+//	term    1 3 3 3 5 5 5 5 5
+//	findConflictByTerm(8, 4) = 4
+func (l *raftLog) findConflictByTerm(index, term uint64) uint64 {
+	index = min(index, l.lastIndex())
+	for before := l.firstIndex() - 1; index > before; index-- {
+		if t, err := l.term(index); err != nil || t <= term {
+			break
+		}
+	}
+	return index
+}
+
+// entries returns the entries from lo on up to maxSize bytes, at least one unless lo is
+// beyond the last. The error is ErrCompacted.
+func (l *raftLog) entries(lo, maxSize uint64) ([]pb.Entry, error) {
+	if lo > l.lastIndex() {
+		return nil, nil
+	}
+	return l.slice(lo, l.lastIndex()+1, maxSize)
+}
+
+// stableIndex returns the last index that is in Storage.
+func (l *raftLog) stableIndex() uint64 {
+	if l.unstable.snapshot != nil {
+		return l.applied
+	}
+	return l.unstable.offset - 1
+}
+
 // slice returns the entries in [lo, hi) up to maxSize bytes, at least one. The
 // error is ErrCompacted; anything else that goes wrong panics. Entries of only
 // one side are lent, not copied.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	pb "insideetcd/ch03-etcdraft/raftpb"
+	"insideetcd/ch03-etcdraft/tracker"
 )
 
 // Peer is a member of a new cluster.
@@ -44,6 +45,10 @@ type RawNode struct {
 	prevHardSt pb.HardState
 	handedOut  bool // a Ready waits for its Advance (N1)
 
+	// spareMsgs is the array of messages that is not being filled: the one that was
+	// handed out, until Advance. Two arrays take turns, so heartbeats allocate nothing.
+	spareMsgs []pb.Message
+
 	proposal [1]pb.Entry // room for one proposal: raft copies entries and keeps only their data
 }
 
@@ -70,7 +75,6 @@ func (rn *RawNode) Bootstrap(peers []Peer) error {
 		return errors.New("can't bootstrap a nonempty Storage")
 	}
 	ents := make([]pb.Entry, len(peers))
-	prs := r.prs
 	for i, peer := range peers {
 		cc := pb.ConfChange{Type: pb.ConfChangeAddNode, NodeID: peer.ID, Context: peer.Context}
 		data, err := cc.Marshal()
@@ -78,15 +82,13 @@ func (rn *RawNode) Bootstrap(peers []Peer) error {
 			return fmt.Errorf("encode the bootstrap change for member %x: %w", peer.ID, err)
 		}
 		ents[i] = pb.Entry{Type: pb.EntryConfChange, Term: 1, Index: uint64(i) + 1, Data: data}
-		if prs, err = prs.changed(cc.AsV2()); err != nil {
-			return fmt.Errorf("bootstrap with %d peers: %w", len(peers), err)
-		}
 	}
 	r.becomeFollower(1, None)
 	r.raftLog.append(ents)
 	r.raftLog.commitTo(uint64(len(ents)))
-	r.prs = prs
-	r.check()
+	for _, peer := range peers {
+		r.applyConfChange(pb.ConfChange{Type: pb.ConfChangeAddNode, NodeID: peer.ID}.AsV2())
+	}
 	return nil
 }
 
@@ -153,7 +155,7 @@ func (rn *RawNode) Step(m pb.Message) error {
 	if IsLocalMsg(m.Type) {
 		return ErrStepLocalMsg
 	}
-	if IsResponseMsg(m.Type) && !rn.raft.prs.contains(m.From) {
+	if IsResponseMsg(m.Type) && rn.raft.prs.Progress[m.From] == nil {
 		return ErrStepPeerNotFound
 	}
 	return rn.raft.Step(m)
@@ -211,7 +213,8 @@ func (rn *RawNode) handOut(rd Ready) {
 	if !IsEmptyHardState(rd.HardState) {
 		rn.prevHardSt = rd.HardState
 	}
-	rn.raft.msgs, rn.raft.readStates = nil, nil
+	rn.raft.msgs, rn.raft.readStates = rn.spareMsgs, nil
+	rn.spareMsgs = rd.Messages
 }
 
 // Advance tells raft that rd, the last Ready, was handled: its Entries are in
@@ -236,6 +239,12 @@ func (rn *RawNode) Advance(rd Ready) {
 	}
 	if !IsEmptySnap(rd.Snapshot) {
 		r.raftLog.unstable.stableSnapTo(rd.Snapshot.Metadata.Index)
+	}
+	clear(rn.spareMsgs)
+	rn.spareMsgs = rn.spareMsgs[:0]
+	if r.state == StateLeader {
+		r.announceCommit()
+		r.leaveJointIfDue()
 	}
 	r.check()
 }
@@ -271,13 +280,21 @@ func (rn *RawNode) Status() Status { return rn.raft.status() }
 // BasicStatus returns the state of the node without configuration and progress.
 func (rn *RawNode) BasicStatus() BasicStatus { return rn.raft.basicStatus() }
 
-// WithProgress calls visitor for each member in ascending order of ID.
-func (rn *RawNode) WithProgress(visitor func(id uint64, typ ProgressType, pr Progress)) {
-	rn.raft.prs.visit(func(id uint64, pr Progress) {
+// ForgetLeader makes a follower that knows its leader to be gone free to vote at once.
+func (rn *RawNode) ForgetLeader() error {
+	return rn.raft.Step(pb.Message{Type: pb.MsgForgetLeader})
+}
+
+// WithProgress calls visitor for each member in ascending order of ID. The progress it is
+// handed has no Inflights, so that nothing is copied.
+func (rn *RawNode) WithProgress(visitor func(id uint64, typ ProgressType, pr tracker.Progress)) {
+	rn.raft.prs.Visit(func(id uint64, pr *tracker.Progress) {
 		typ := ProgressTypePeer
 		if pr.IsLearner {
 			typ = ProgressTypeLearner
 		}
-		visitor(id, typ, pr)
+		shown := *pr
+		shown.Inflights = nil
+		visitor(id, typ, shown)
 	})
 }

@@ -89,35 +89,39 @@ func TestTickQuiesced(t *testing.T) {
 	require.Equal(t, StateLeader, m.rn.BasicStatus().RaftState, "quiesced ticks count")
 }
 
-// strangers are messages that a single voter may get from a removed member or
-// another cluster.
-func TestStrangersCannotDeposeTheSingleVoter(t *testing.T) {
+// A removed member, or one of another cluster, asks for votes with a high term. With
+// CheckQuorum the voter that leads hears itself, so to speak, and does not listen.
+func TestStrangersCannotDeposeALeaderWithCheckQuorum(t *testing.T) {
+	for _, typ := range []pb.MessageType{pb.MsgVote, pb.MsgPreVote} {
+		m := startMember(t, func(c *Config) { c.CheckQuorum = true })
+		for range 5 * m.c.ElectionTick {
+			m.rn.Tick()
+			require.NoError(t, m.rn.Step(pb.Message{Type: typ, From: 9, To: 1, Term: 99, Index: 77, LogTerm: 98}))
+		}
+		m.settle()
+		require.Equal(t, StateLeader, m.rn.BasicStatus().RaftState, typ)
+		require.EqualValues(t, 2, m.rn.BasicStatus().Term, typ)
+	}
+}
+
+func TestMessagesThatNobodySendsAreIgnored(t *testing.T) {
 	for typ := pb.MsgHup; typ <= pb.MsgForgetLeader; typ++ {
-		t.Run(typ.String(), func(t *testing.T) {
-			m := startMember(t)
-			before := m.rn.BasicStatus()
-			msg := pb.Message{Type: typ, From: 9, To: 1, Term: 99, Index: 77, LogTerm: 98, Commit: 77,
-				Entries: []pb.Entry{{Data: []byte("x")}}, Context: []byte("CampaignTransfer")}
-			switch err := m.rn.Step(msg); {
-			case IsLocalMsg(typ):
-				require.Equal(t, ErrStepLocalMsg, err)
-			case IsResponseMsg(typ):
-				require.Equal(t, ErrStepPeerNotFound, err)
-			default:
-				require.NoError(t, err)
-			}
-			switch typ {
-			case pb.MsgProp: // may come from anywhere
-				m.settle()
-				require.Equal(t, []string{"x"}, m.applied)
-			case pb.MsgReadIndex:
-				require.Equal(t, []pb.Message{{Type: pb.MsgReadIndexResp, From: 1, To: 9, Term: 2, Index: 2,
-					Entries: []pb.Entry{{Data: []byte("x")}}}}, m.rn.Ready().Messages)
-			default:
-				require.Equal(t, before, m.rn.BasicStatus())
-				require.False(t, m.rn.HasReady())
-			}
-		})
+		m := startMember(t)
+		before := m.rn.BasicStatus()
+		// No log that ends before 77 has an entry without an index behind 77.
+		err := m.rn.Step(pb.Message{Type: typ, From: 9, To: 1, Term: 1 << 63, Index: 77, LogTerm: 98, Entries: []pb.Entry{{}}})
+		switch {
+		case IsLocalMsg(typ):
+			require.Equal(t, ErrStepLocalMsg, err)
+		case IsResponseMsg(typ):
+			require.Equal(t, ErrStepPeerNotFound, err)
+		case typ == pb.MsgProp:
+			require.Equal(t, ErrProposalDropped, err)
+		default:
+			require.NoError(t, err)
+		}
+		require.Equal(t, before, m.rn.BasicStatus(), typ)
+		require.False(t, m.rn.HasReady(), typ)
 	}
 	m := startMember(t)
 	require.NoError(t, m.rn.Step(pb.Message{Type: 99, From: 9}), "an unknown type is ignored")
@@ -135,9 +139,8 @@ func TestReportsAndTransferWithoutPeersChangeNothing(t *testing.T) {
 	require.False(t, m.rn.HasReady())
 }
 
-func TestProposalWithoutEntriesPanics(t *testing.T) {
-	m := startMember(t)
-	requirePanicHas(t, func() { _ = m.rn.Step(pb.Message{Type: pb.MsgProp}) }, "a proposal without entries")
+func TestProposalWithoutEntriesIsDropped(t *testing.T) {
+	require.Equal(t, ErrProposalDropped, startMember(t).rn.Step(pb.Message{Type: pb.MsgProp}))
 }
 
 // The data of a proposal is kept, its entry is copied.
@@ -162,10 +165,10 @@ func TestOnlyEntriesOfTheCurrentTermAreCounted(t *testing.T) {
 	r := m.rn.raft
 	r.becomeCandidate()
 	r.becomeLeader()
-	r.prs.match = 3 // all that it holds for sure is of the old term
+	r.prs.Progress[1].Match = 3 // all that it holds for sure is of the old term
 	r.advanceCommit()
 	require.EqualValues(t, 2, r.raftLog.committed, "Raft §5.4.2: (3, old term) must not be committed by counting")
-	r.prs.match = 4
+	r.prs.Progress[1].Match = 4
 	r.advanceCommit()
 	require.EqualValues(t, 4, r.raftLog.committed)
 }

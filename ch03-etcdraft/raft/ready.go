@@ -50,7 +50,8 @@ type Ready struct {
 
 	// Messages are to be sent AFTER Entries, HardState and Snapshot are on disk; a
 	// leader MAY send while its disk still works. For a MsgSnap the outcome MUST
-	// be reported with ReportSnapshot.
+	// be reported with ReportSnapshot. The slice itself, not what the messages hold,
+	// is used again after Advance.
 	Messages []pb.Message
 
 	// MustSync says that Entries and HardState MUST be on disk, and not merely in a

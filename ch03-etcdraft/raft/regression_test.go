@@ -198,7 +198,7 @@ func TestRegression_R4_OneConfChangeAtATime(t *testing.T) {
 
 	require.NoError(t, m.rn.ProposeConfChange(addLearner(3)))
 	m.settle()
-	require.Equal(t, []uint64{2, 3}, m.rn.Status().Config.Learners, "the next one goes through once the first is applied")
+	require.Equal(t, []uint64{2, 3}, m.rn.Status().Config.ConfState().Learners, "the next one goes through once the first is applied")
 }
 
 // R4, a new leader cannot know whether its log holds an unapplied change.

@@ -149,7 +149,7 @@ func (s *script) proposeConf() error {
 }
 
 func (s *script) snapshot() error {
-	cs := s.m.rn.Status().Config
+	cs := s.m.rn.Status().Config.ConfState()
 	snap, err := s.m.store.CreateSnapshot(uint64(s.number()), &cs, []byte("state"))
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	pb "insideetcd/ch03-etcdraft/raftpb"
+	"insideetcd/ch03-etcdraft/tracker"
 )
 
 // BasicStatus is the state of a node at one moment.
@@ -22,19 +23,23 @@ type BasicStatus struct {
 // each member.
 type Status struct {
 	BasicStatus
-	Config   pb.ConfState
-	Progress map[uint64]Progress
+	Config   tracker.Config
+	Progress map[uint64]tracker.Progress
 }
 
 func (r *raft) basicStatus() BasicStatus {
-	return BasicStatus{ID: r.id, HardState: r.hardState(), SoftState: r.softState(), Applied: r.raftLog.applied}
+	return BasicStatus{ID: r.id, HardState: r.hardState(), SoftState: r.softState(), Applied: r.raftLog.applied, LeadTransferee: r.leadTransferee}
 }
 
 func (r *raft) status() Status {
-	s := Status{BasicStatus: r.basicStatus(), Config: r.prs.confState()}
+	s := Status{BasicStatus: r.basicStatus(), Config: r.prs.Config.Clone()}
 	if r.state == StateLeader {
-		s.Progress = make(map[uint64]Progress)
-		r.prs.visit(func(id uint64, pr Progress) { s.Progress[id] = pr })
+		s.Progress = make(map[uint64]tracker.Progress, len(r.prs.Progress))
+		r.prs.Visit(func(id uint64, pr *tracker.Progress) {
+			own := *pr
+			own.Inflights = pr.Inflights.Clone()
+			s.Progress[id] = own
+		})
 	}
 	return s
 }
