@@ -44,6 +44,31 @@ func (r *raft) status() Status {
 	return s
 }
 
+// LogStatus is the extent of a node's log, stored or not: First is one above the newest
+// snapshot. etcd's library does not show it; pictures and checkers need it.
+type LogStatus struct {
+	First, Last, LastTerm uint64
+}
+
+// LogStatus returns the extent of the log.
+func (rn *RawNode) LogStatus() LogStatus {
+	l := rn.raft.raftLog
+	return LogStatus{First: l.firstIndex(), Last: l.lastIndex(), LastTerm: l.lastTerm()}
+}
+
+// EntryAt returns the entry at index, stored or not; false if the log does not hold it.
+func (rn *RawNode) EntryAt(index uint64) (pb.Entry, bool) {
+	l := rn.raft.raftLog
+	if index < l.firstIndex() || index > l.lastIndex() {
+		return pb.Entry{}, false
+	}
+	ents, err := l.slice(index, index+1, noLimit)
+	if err != nil || len(ents) != 1 {
+		return pb.Entry{}, false
+	}
+	return ents[0], true
+}
+
 // MarshalJSON writes etcd's form: IDs in hex without leading zeros.
 func (s Status) MarshalJSON() ([]byte, error) {
 	type progress struct {

@@ -1,0 +1,231 @@
+// Package raftengine lets the simulator of chapter 2 run package raft: RawNode, driven by
+// the rules of its package comment. It plays the application that the seam of the
+// simulator has no words for: it keeps the Storage, puts configuration changes in force,
+// and reports how sending a snapshot ended.
+package raftengine
+
+import (
+	"fmt"
+	"slices"
+
+	"insideetcd/ch02-raft/sim"
+	"insideetcd/ch03-etcdraft/raft"
+	pb "insideetcd/ch03-etcdraft/raftpb"
+)
+
+// Engine is the engine "raft". The zero value runs raft with ample limits.
+type Engine struct {
+	// Tune changes the configuration of a node that starts, e.g. its limits.
+	Tune func(*raft.Config, sim.Config)
+}
+
+// Name is "raft".
+func (Engine) Name() string { return "raft" }
+
+// Start makes a node from what its disk holds. A disk that contradicts itself is refused:
+// raft says so with a panic, because no application can go on from there.
+func (e Engine) Start(cfg sim.Config, disk sim.Stored) (n sim.Node, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			n, err = nil, fmt.Errorf("start raft node %d: %v", cfg.ID, v)
+		}
+	}()
+	store, err := load(cfg, disk)
+	if err != nil {
+		return nil, err
+	}
+	rn, err := raft.NewRawNode(e.config(cfg, store, disk.Applied))
+	if err != nil {
+		return nil, err
+	}
+	hs, _, _ := store.InitialState()
+	return &node{rn: rn, store: store, explain: cfg.Explain, saved: hs, reportTicks: 2 * cfg.ElectionTicks}, nil
+}
+
+func (e Engine) config(cfg sim.Config, store raft.Storage, applied uint64) *raft.Config {
+	c := &raft.Config{
+		ID: cfg.ID, ElectionTick: cfg.ElectionTicks, HeartbeatTick: cfg.HeartbeatTicks,
+		Storage: store, Applied: applied,
+		MaxSizePerMsg: 1 << 20, MaxInflightMsgs: 64,
+		CheckQuorum: cfg.CheckQuorum, PreVote: cfg.PreVote,
+		Logger: raft.DiscardLogger(), RandIntn: cfg.Rand.IntN,
+		// The simulator's network repeats messages, which TCP does not: a proposal that
+		// was passed on could be appended twice.
+		DisableProposalForwarding: true,
+	}
+	if cfg.LeaseRead {
+		c.ReadOnlyOption = raft.ReadOnlyLeaseBased
+	}
+	if e.Tune != nil {
+		e.Tune(c, cfg)
+	}
+	return c
+}
+
+// node is a RawNode and the application around it.
+type node struct {
+	rn      *raft.RawNode
+	store   *storage
+	explain bool
+
+	saved   pb.HardState // that the last Ready asked to save
+	leading bool         // after the last Ready
+	own     *pb.Snapshot // of this node's state machine, not saved yet
+
+	reportTicks int // after so many ticks the application reports a sent snapshot
+	sending     []sending
+}
+
+type sending struct {
+	to    uint64
+	ticks int
+}
+
+// Tick also lets the transport report that a snapshot was sent: it always does in the
+// end, and never knows whether it was taken.
+func (n *node) Tick() {
+	n.rn.Tick()
+	kept := n.sending[:0]
+	for _, s := range n.sending {
+		if s.ticks--; s.ticks > 0 {
+			kept = append(kept, s)
+			continue
+		}
+		n.rn.ReportSnapshot(s.to, raft.SnapshotFinish)
+	}
+	n.sending = kept
+}
+
+// Step drops what raft refuses: answers from a node that is no member.
+func (n *node) Step(m sim.Message) { _ = n.rn.Step(pb.Message(m.Body.(message))) }
+
+func (n *node) Propose(data []byte) error { return n.rn.Propose(data) }
+
+func (n *node) Read(id uint64) error {
+	n.rn.ReadIndex(contextOf(id))
+	return nil
+}
+
+func (n *node) Transfer(to uint64) {
+	if n.leading {
+		n.rn.TransferLeader(to)
+	}
+}
+
+// Compact makes a snapshot, which counts once it is saved.
+func (n *node) Compact(index uint64, state []byte) {
+	term, err := n.store.Term(index)
+	if err != nil {
+		panic(fmt.Sprintf("a snapshot at %d, which is not in the log: %v", index, err))
+	}
+	n.own = &pb.Snapshot{Data: state, Metadata: pb.SnapshotMetadata{Index: index, Term: term, ConfState: n.store.conf}}
+}
+
+// taken is what Saved and Applied need back.
+type taken struct {
+	rd  raft.Ready
+	any bool         // rd was taken from raft
+	own *pb.Snapshot // a snapshot of this node's, to be saved with it
+}
+
+func (n *node) Ready() (sim.Ready, bool) {
+	if n.store.writing || n.own == nil && !n.rn.HasReady() {
+		return sim.Ready{}, false
+	}
+	var t taken
+	if n.rn.HasReady() {
+		t.rd, t.any = n.rn.Ready(), true
+	}
+	if snap := t.rd.Snapshot.Metadata.Index; n.own != nil && snap < n.own.Metadata.Index {
+		t.own = n.own
+	}
+	n.own, n.store.writing = nil, true
+	return n.translate(t), true
+}
+
+// translate sorts a Ready by what may leave BEFORE the save is durable: only what a
+// leader sends that has neither been elected nor changed its term since the last one.
+func (n *node) translate(t taken) sim.Ready {
+	rd := t.rd
+	out := sim.Ready{Save: save(t), Committed: toSim(rd.CommittedEntries), Engine: t}
+	if !raft.IsEmptySnap(rd.Snapshot) {
+		out.Snapshot = toSimSnapshot(rd.Snapshot)
+	}
+	for _, rs := range rd.ReadStates {
+		out.Reads = append(out.Reads, sim.ReadState{ID: idOf(rs.RequestCtx), Index: rs.Index})
+	}
+	status := n.rn.BasicStatus()
+	mayOverlap := n.leading && status.RaftState == raft.StateLeader && status.Term == n.saved.Term && status.Vote == n.saved.Vote
+	messages := n.messages(rd.Messages)
+	if mayOverlap {
+		out.Send = messages
+	} else {
+		out.SendAfterSave = messages
+	}
+	n.leading = status.RaftState == raft.StateLeader
+	if !raft.IsEmptyHardState(rd.HardState) {
+		n.saved = rd.HardState
+	}
+	return out
+}
+
+func (n *node) messages(in []pb.Message) []sim.Message {
+	if len(in) == 0 {
+		return nil
+	}
+	out := make([]sim.Message, len(in))
+	for i, m := range in {
+		out[i] = sim.Message{From: m.From, To: m.To, Term: m.Term, Kind: m.Type.String(), Body: message(m)}
+		if m.Type == pb.MsgSnap {
+			n.sending = append(n.sending, sending{to: m.To, ticks: n.reportTicks})
+		}
+	}
+	return out
+}
+
+func (n *node) Saved(r sim.Ready) {
+	t := r.Engine.(taken)
+	n.store.save(t.rd)
+	if t.own != nil {
+		n.store.compact(*t.own)
+	}
+}
+
+func (n *node) Applied(r sim.Ready) {
+	t := r.Engine.(taken)
+	n.store.writing = false
+	if !raft.IsEmptySnap(t.rd.Snapshot) {
+		n.store.conf = t.rd.Snapshot.Metadata.ConfState
+	}
+	for _, e := range t.rd.CommittedEntries {
+		if cc, ok := confChange(e); ok {
+			n.store.conf = *n.rn.ApplyConfChange(cc)
+		}
+	}
+	if t.any {
+		n.rn.Advance(t.rd)
+	}
+}
+
+func (n *node) Status() sim.Status {
+	s, l := n.rn.BasicStatus(), n.rn.LogStatus()
+	out := sim.Status{
+		ID: s.ID, Term: s.Term, Vote: s.Vote, Leader: s.Lead, Role: roles[s.RaftState],
+		Commit: s.Commit, Applied: s.Applied, First: l.First, Last: l.Last, LastTerm: l.LastTerm,
+	}
+	if slices.Contains(n.store.conf.Learners, s.ID) {
+		out.Role = sim.Learner
+	}
+	if n.explain && n.leading {
+		out.Match, out.Next = map[uint64]uint64{}, map[uint64]uint64{}
+		for id, pr := range n.rn.Status().Progress {
+			out.Match[id], out.Next[id] = pr.Match, pr.Next
+		}
+	}
+	return out
+}
+
+func (n *node) EntryAt(index uint64) (sim.Entry, bool) {
+	e, ok := n.rn.EntryAt(index)
+	return entry(e), ok
+}
