@@ -9,13 +9,6 @@ import (
 	pb "insideetcd/ch03-etcdraft/raftpb"
 )
 
-func changes(t *testing.T, s string) pb.ConfChangeV2 {
-	t.Helper()
-	cs, err := pb.ConfChangesFromString(s)
-	require.NoError(t, err)
-	return pb.ConfChangeV2{Changes: cs}
-}
-
 // What could not be applied is refused before it is in the log: it takes an empty
 // entry's place.
 func TestImpossibleConfChangesBecomeEmptyEntries(t *testing.T) {

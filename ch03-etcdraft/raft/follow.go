@@ -2,6 +2,7 @@ package raft
 
 import (
 	"fmt"
+	"slices"
 
 	"insideetcd/ch03-etcdraft/confchange"
 	pb "insideetcd/ch03-etcdraft/raftpb"
@@ -132,7 +133,7 @@ func (r *raft) forwardProposal(m pb.Message) error {
 	if r.lead == None || r.disableProposalForwarding {
 		return r.dropProposal(m)
 	}
-	m.To = r.lead
+	m.To, m.Entries = r.lead, slices.Clone(m.Entries) // the slice stays the caller's
 	r.send(m)
 	return nil
 }

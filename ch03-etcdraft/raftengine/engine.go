@@ -34,19 +34,22 @@ func (e Engine) Start(cfg sim.Config, disk sim.Stored) (n sim.Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	rn, err := raft.NewRawNode(e.config(cfg, store, disk.Applied))
+	rn, err := raft.NewRawNode(e.config(cfg, store))
 	if err != nil {
 		return nil, err
 	}
 	hs, _, _ := store.InitialState()
-	return &node{rn: rn, store: store, explain: cfg.Explain, saved: hs, reportTicks: 2 * cfg.ElectionTicks}, nil
+	return &node{
+		rn: rn, store: store, explain: cfg.Explain, saved: hs, known: disk.Applied, reportTicks: 2 * cfg.ElectionTicks,
+	}, nil
 }
 
-func (e Engine) config(cfg sim.Config, store raft.Storage, applied uint64) *raft.Config {
+// config leaves Applied unset: the members in force are those of the snapshot and the
+// changes after it, so raft has to hand these out again.
+func (e Engine) config(cfg sim.Config, store raft.Storage) *raft.Config {
 	c := &raft.Config{
 		ID: cfg.ID, ElectionTick: cfg.ElectionTicks, HeartbeatTick: cfg.HeartbeatTicks,
-		Storage: store, Applied: applied,
-		MaxSizePerMsg: 1 << 20, MaxInflightMsgs: 64,
+		Storage: store, MaxSizePerMsg: 1 << 20, MaxInflightMsgs: 64,
 		CheckQuorum: cfg.CheckQuorum, PreVote: cfg.PreVote,
 		Logger: raft.DiscardLogger(), RandIntn: cfg.Rand.IntN,
 		// The simulator's network repeats messages, which TCP does not: a proposal that
@@ -68,6 +71,7 @@ type node struct {
 	store   *storage
 	explain bool
 
+	known   uint64       // the state machine had applied so much when the node started
 	saved   pb.HardState // that the last Ready asked to save
 	leading bool         // after the last Ready
 	own     *pb.Snapshot // of this node's state machine, not saved yet
@@ -147,7 +151,11 @@ func (n *node) Ready() (sim.Ready, bool) {
 // leader sends that has neither been elected nor changed its term since the last one.
 func (n *node) translate(t taken) sim.Ready {
 	rd := t.rd
-	out := sim.Ready{Save: save(t), Committed: toSim(rd.CommittedEntries), Engine: t}
+	news := rd.CommittedEntries
+	for len(news) > 0 && news[0].Index <= n.known {
+		news = news[1:]
+	}
+	out := sim.Ready{Save: save(t), Committed: toSim(news), Engine: t}
 	if !raft.IsEmptySnap(rd.Snapshot) {
 		out.Snapshot = toSimSnapshot(rd.Snapshot)
 	}
