@@ -69,7 +69,7 @@ func yieldTo(h handler) handler {
 
 // Step feeds one message, local or from a peer, and checks the invariants.
 func (r *raft) Step(m pb.Message) error {
-	if why := malformed(m); why != "" {
+	if why := malformed(m, r.id); why != "" {
 		r.logger.Warningf("%x ignores a %s from %x: %s", r.id, m.Type, m.From, why)
 		if m.Type == pb.MsgProp {
 			return ErrProposalDropped
@@ -152,8 +152,8 @@ func (r *raft) answerLowerTerm(m pb.Message) {
 // it cannot overflow.
 const unreachableNumber = 1 << 63
 
-// malformed returns what makes m a message that no node sends, or "".
-func malformed(m pb.Message) string {
+// malformed returns what makes m a message that no node sends to self, or "".
+func malformed(m pb.Message, self uint64) string {
 	switch {
 	case m.Type < 0 || int(m.Type) >= numMessageTypes:
 		return "its type is of a later version"
@@ -161,6 +161,8 @@ func malformed(m pb.Message) string {
 		return "its term or index is out of reach"
 	case m.Term == 0 && !sentWithoutTerm(m.Type):
 		return "it has no term"
+	case m.Term != 0 && !IsLocalMsg(m.Type) && (m.From == self || m.From == None):
+		return "it comes from nobody else"
 	}
 	switch m.Type {
 	case pb.MsgProp:
@@ -189,6 +191,9 @@ func sentWithoutTerm(t pb.MessageType) bool {
 // malformedEntries returns what is wrong with the entries of an append: they follow the
 // entry at m.Index, and terms never fall along a log (I5).
 func malformedEntries(m pb.Message) string {
+	if (m.Index == 0) != (m.LogTerm == 0) {
+		return "only before the first entry there is no term"
+	}
 	term := m.LogTerm
 	for i := range m.Entries {
 		e := &m.Entries[i]
