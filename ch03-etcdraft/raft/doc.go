@@ -25,8 +25,9 @@
 //     the entry and puts it into unstable (Raft §5.3).
 //  2. The next Ready carries it in Entries. The application writes it to disk
 //     and into its Storage.
-//  3. Once a majority holds it, it is committed and a Ready carries it in
-//     CommittedEntries. With one voter that is the very same Ready, because the
+//  3. The same Ready carries it to the followers, in Messages. Their answers are
+//     stepped in; once a majority holds the entry it is committed, and a Ready carries
+//     it in CommittedEntries. With one voter that is the very same Ready, because the
 //     majority of one is the node that the Ready tells to write.
 //  4. The application applies it and calls Advance. unstable forgets the entry,
 //     which is now read from Storage.
@@ -48,8 +49,10 @@
 //	    lists. A single voter that answers first loses acknowledged writes in a
 //	    power cut.
 //	  - Messages MUST leave AFTER Entries and HardState are on disk, for a vote or an
-//	    acknowledgement is a promise. Only a leader's own appends may overlap with
-//	    its fsync (Raft thesis §10.2.1), because they promise nothing on its behalf.
+//	    acknowledgement is a promise. Only what a leader sends may overlap with its
+//	    fsync (Raft thesis §10.2.1), because it promises nothing on the leader's behalf;
+//	    and not in a Ready that changes Term or Vote, for then its election itself is
+//	    not on disk yet.
 //	  - Advance MUST come AFTER ApplyConfChange for each configuration change among
 //	    CommittedEntries: raft takes what it handed out as applied from then on, and
 //	    campaigns again. Ordinary entries MAY still be in the hands of an apply
@@ -66,13 +69,10 @@
 // # Where to start reading
 //
 // Ready (ready.go) is the contract; then unstable.go, raftlog.go, raft.go and
-// handlers.go; then rawnode.go, and node.go last.
-//
-// # One voter
-//
-// This package runs clusters of exactly one voter. Membership is kept in one
-// small value (membership.go) and every question about majorities goes through
-// it. A configuration with more voters is refused in words, never half obeyed.
+// handlers.go; then, one rule of the paper a file, election.go, replicate.go,
+// follow.go, readonly.go, transfer.go and confchange.go; then rawnode.go, and node.go
+// last. Majorities are counted in package quorum, what a leader knows of its members
+// is kept in tracker, and what becomes of them is calculated in confchange.
 //
 // Sources: Ongaro and Ousterhout, "In Search of an Understandable Consensus
 // Algorithm" (Raft §n); Ongaro's dissertation (Raft thesis §n); names and

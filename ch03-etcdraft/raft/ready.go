@@ -49,7 +49,7 @@ type Ready struct {
 	CommittedEntries []pb.Entry
 
 	// Messages are to be sent AFTER Entries, HardState and Snapshot are on disk; a
-	// leader MAY send while its disk still works. For a MsgSnap the outcome MUST
+	// leader MAY send while its disk still works, unless Term or Vote change. For a MsgSnap the outcome MUST
 	// be reported with ReportSnapshot. The slice itself, not what the messages hold,
 	// is used again after Advance.
 	Messages []pb.Message
