@@ -25,7 +25,7 @@ func main() {
 
 	say("Try next",
 		"go run ./ch01-intro/cmd/doctor                   is this machine ready?",
-		"go test ./ch01-intro/model -run Example -v       every rule, with its timeline",
+		"less ch01-intro/model/example_test.go            every rule of the model, with its timeline",
 		"go run ./ch06-storage                            the same model, on disk",
 		"go run ./final/cmd/etcd                          a server to ask with etcdctl")
 }
