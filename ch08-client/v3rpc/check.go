@@ -60,7 +60,8 @@ func checkTxnRequest(r *pb.TxnRequest, maxOps int) error {
 
 // checkTxnShape counts operations and checks each. The longest of the three lists
 // counts; a transaction inside gets what is left of the budget. Every level takes at
-// least one from it, so the depth of the recursion is bounded by maxOps.
+// least one from it, so the depth of the recursion is bounded by maxOps. (What is deeper was
+// not decoded: txn_depth.go.)
 func checkTxnShape(r *pb.TxnRequest, maxOps int) error {
 	n := max(len(r.Compare), len(r.Success), len(r.Failure))
 	if n > maxOps {

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"google.golang.org/protobuf/encoding/protowire"
 
 	pb "insideetcd/ch01-intro/api/etcdserverpb"
 	"insideetcd/ch08-client/v3rpc/rpctypes"
@@ -169,24 +168,4 @@ func TestRegression_S9_DeleteWithoutEndCoversPut(t *testing.T) {
 	} {
 		require.Equal(t, rpctypes.ErrGRPCDuplicateKey, checkTxnRequest(&pb.TxnRequest{Success: ops}, 128))
 	}
-}
-
-// A request of two megabytes can nest transactions a hundred thousand deep. It must be
-// decoded and refused like any other bad request.
-func TestDeepNestingIsRefused(t *testing.T) {
-	buf := make([]byte, 1<<20) // a TxnRequest, built from the inside out and from the back
-	start := len(buf)
-	wrap := func(field protowire.Number) {
-		head := protowire.AppendTag(nil, field, protowire.BytesType)
-		head = protowire.AppendVarint(head, uint64(len(buf)-start))
-		start -= copy(buf[start-len(head):], head)
-	}
-	for start > 16 {
-		wrap(4) // RequestOp.request_txn
-		wrap(2) // TxnRequest.success
-	}
-	msg := buf[start:]
-	var r pb.TxnRequest
-	require.NoError(t, r.UnmarshalVT(msg))
-	require.Equal(t, rpctypes.ErrGRPCTooManyOps, checkTxnRequest(&r, 128))
 }

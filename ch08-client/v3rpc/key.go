@@ -20,6 +20,7 @@ type keyValueServer interface {
 	DeleteRange(ctx context.Context, r *pb.DeleteRangeRequest) (*apply.DeleteRangeResponse, error)
 	Txn(ctx context.Context, r *pb.TxnRequest) (*apply.TxnResponse, error)
 	Compact(ctx context.Context, r *pb.CompactionRequest) (*pb.CompactionResponse, error)
+	deepestTxn() int
 }
 
 // kvDesc describes the KV service to gRPC: names as in the proto file, handlers of our own.
@@ -32,7 +33,7 @@ var kvDesc = grpc.ServiceDesc{
 		{MethodName: "Range", Handler: unary(keyValueServer.Range)},
 		{MethodName: "Put", Handler: unary(keyValueServer.Put)},
 		{MethodName: "DeleteRange", Handler: unary(keyValueServer.DeleteRange)},
-		{MethodName: "Txn", Handler: unary(keyValueServer.Txn)},
+		{MethodName: "Txn", Handler: boundedTxnHandler},
 		{MethodName: "Compact", Handler: unary(keyValueServer.Compact)},
 	},
 }
@@ -47,6 +48,20 @@ func unary[Server, Req, Resp any](call func(Server, context.Context, *Req) (*Res
 		}
 		return call(srv.(Server), ctx, req)
 	}
+}
+
+// boundedTxnHandler is unary(keyValueServer.Txn), but a transaction that is too deep is not
+// even decoded.
+func boundedTxnHandler(srv any, ctx context.Context, dec func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+	s := srv.(keyValueServer)
+	req := &boundedTxn{maxDepth: s.deepestTxn()}
+	if err := dec(req); err != nil {
+		return nil, err
+	}
+	if req.tooDeep {
+		return nil, rpctypes.ErrGRPCTooManyOps
+	}
+	return s.Txn(ctx, &req.TxnRequest)
 }
 
 // kvServer is the KV service (book §8.2.1).
@@ -117,6 +132,8 @@ func (s *kvServer) Txn(ctx context.Context, r *pb.TxnRequest) (*apply.TxnRespons
 	s.hdr.fill(resp.Header)
 	return resp, nil
 }
+
+func (s *kvServer) deepestTxn() int { return deepestTxn(s.maxTxnOps) }
 
 // Compact drops the history before a revision.
 func (s *kvServer) Compact(ctx context.Context, r *pb.CompactionRequest) (*pb.CompactionResponse, error) {
