@@ -113,3 +113,42 @@ func TestDoKnowsRequestsOnly(t *testing.T) {
 		model.New().Do(&pb.PutResponse{})
 	})
 }
+
+// TestVersionBeginsAnewAfterADelete is the rule of generations, for a delete of its own, one
+// in a transaction, and the end of a lease.
+func TestVersionBeginsAnewAfterADelete(t *testing.T) {
+	for _, end := range []any{
+		&pb.DeleteRangeRequest{Key: []byte("a")},
+		&pb.TxnRequest{Success: ops(opDel("a", "b"))},
+		&pb.LeaseRevokeRequest{ID: 1},
+	} {
+		s := model.New()
+		for _, r := range []any{
+			&pb.LeaseGrantRequest{ID: 1, TTL: 9},
+			&pb.PutRequest{Key: []byte("a"), Lease: 1}, &pb.PutRequest{Key: []byte("a"), Lease: 1},
+			end, &pb.PutRequest{Key: []byte("a")},
+		} {
+			_, err := s.Do(r)
+			require.NoError(t, err)
+		}
+		got, err := s.Range(one("a"))
+		require.NoError(t, err)
+		kv := got.Kvs[0]
+		require.Equal(t, []int64{5, 5, 1}, []int64{kv.CreateRevision, kv.ModRevision, kv.Version},
+			"a put after a delete begins a new generation: created now, version 1 (book §1.2); deleted by %T", end)
+	}
+}
+
+// TestComparesSeeTheStateBefore is rule 1 of Txn, where it is easily forgotten: in a
+// transaction inside, after a write outside.
+func TestComparesSeeTheStateBefore(t *testing.T) {
+	s := model.New()
+	got, err := s.Txn(&pb.TxnRequest{Success: ops(
+		opPut("a", "1"),
+		opTxn(&pb.TxnRequest{Compare: exists("a"), Success: ops(opPut("seen", "")), Failure: ops(opPut("unseen", ""))}),
+	)})
+	require.NoError(t, err)
+	require.False(t, got.Responses[1].GetResponseTxn().Succeeded,
+		"all compares of a transaction look at the state before it (rule 1 of Txn)")
+	require.Contains(t, s.Timeline(), "put    unseen")
+}

@@ -54,6 +54,7 @@ func (step Step) draw(s *model.Store, o Options) any {
 		{10, func() any { return d.deletion() }},
 		{25, func() any { return d.txn(2) }},
 		{3, func() any { return &pb.CompactionRequest{Revision: d.revision()} }},
+		{1, func() any { return &pb.CompactionRequest{Revision: d.s.Rev()} }},
 		{6, func() any { return watch{d.watch()} }},
 		{4, func() any { return look{} }},
 		{1, func() any { return cancel{} }},
@@ -244,6 +245,9 @@ func (d draw) watch() *pb.WatchCreateRequest {
 	}
 	if d.one(4) {
 		r.StartRevision = d.Int64N(d.s.Rev() + 4)
+	}
+	if d.one(4) { // the very first that can be had
+		r.StartRevision = max(0, d.s.Compacted())
 	}
 	if d.one(5) {
 		r.Filters = []pb.WatchCreateRequest_FilterType{pb.WatchCreateRequest_FilterType(d.IntN(2))}
