@@ -126,7 +126,7 @@ func TestRowsAreDifferences(t *testing.T) {
 	all := &pb.WatchCreateRequest{Key: []byte{0}, RangeEnd: []byte{0}, StartRevision: 3}
 	seen := map[string]int{}
 	for _, history := range [][]any{
-		{&pb.PutRequest{Key: []byte("a")}, &pb.DeleteRangeRequest{Key: []byte("a")}, &pb.CompactionRequest{Revision: 3}, all},
+		{&pb.PutRequest{Key: []byte("a")}, &pb.DeleteRangeRequest{Key: []byte("a")}, &pb.CompactionRequest{Revision: 3, Physical: true}, all},
 		{&pb.TxnRequest{Success: []*pb.RequestOp{del("a", "\x00"), put("b")}}},
 		{&pb.TxnRequest{Success: []*pb.RequestOp{inner(put("a")), inner(del("a", ""))}}},
 	} {
