@@ -31,26 +31,30 @@ type Entry struct {
 	Output string
 }
 
-// Run plays the scenario against a fresh server of binary, whose files go
-// below tmp. The error means that the run itself failed: the server did not
-// start or died, a command could not be run. log is what the server wrote.
-func Run(s Scenario, binary, tmp string) (t Transcript, log string, err error) {
-	server, err := NewServer(binary, tmp, Options{Flags: s.ServerFlags, FixedIdentity: s.FixedIdentity})
+// Run plays the scenario with etcdctl against a fresh server of etcd, both
+// binaries; its files go below tmp. The error means that the run itself failed:
+// the server did not start or died, a command could not be run. log is what the
+// server wrote.
+func Run(s Scenario, etcd, etcdctl, tmp string) (t Transcript, log string, err error) {
+	server, err := NewServer(etcd, tmp, Options{Flags: s.ServerFlags, FixedIdentity: s.FixedIdentity})
 	if err != nil {
 		return nil, "", err
 	}
 	defer server.Close()
-	if err := server.Start(); err != nil {
-		return nil, "", err
+	if !s.NoServer {
+		if err := server.Start(); err != nil {
+			return nil, "", err
+		}
 	}
-	run := &run{server: server, mask: server.Mask(s.FixedIdentity), dir: tmp}
+	run := &run{server: server, etcdctl: etcdctl, mask: server.Mask(s.FixedIdentity), dir: tmp, talks: map[string]*conversation{}}
+	defer run.hangUp()
 	for _, step := range s.Steps {
 		output, err := run.step(step)
 		if err != nil {
 			return t, server.Log(), fmt.Errorf("line %d: %s: %w", step.Line, step.Text, err)
 		}
 		t = append(t, Entry{step, output})
-		if server.Exited() {
+		if !s.NoServer && server.Exited() {
 			return t, server.Log(), fmt.Errorf("line %d: %s: the server ended: %s", step.Line, step.Text, server.cmd.ProcessState)
 		}
 	}
@@ -58,10 +62,12 @@ func Run(s Scenario, binary, tmp string) (t Transcript, log string, err error) {
 }
 
 type run struct {
-	server *Server
-	mask   *Mask
-	dir    string
-	leases []string // hex IDs of the leases granted so far: $LEASE1, …
+	server  *Server
+	etcdctl string
+	mask    *Mask
+	dir     string
+	leases  []string                 // hex IDs of the leases granted so far: $LEASE1, …
+	talks   map[string]*conversation // those that are open, by name
 }
 
 func (r *run) step(step Step) (string, error) {
@@ -76,24 +82,33 @@ func (r *run) step(step Step) (string, error) {
 	return output.String(), nil
 }
 
-func (r *run) once(step Step, i int) (string, error) {
+// values is what stands for $EP, $I and the like in the i-th round of a step.
+func (r *run) values(i int) *strings.Replacer {
 	pairs := []string{"$EP", r.server.ClientAddr, "$PEER", r.server.PeerAddr, "$I", strconv.Itoa(i), "$DIR", r.dir}
 	for n := len(r.leases); n > 0; n-- { // $LEASE12 before $LEASE1
 		pairs = append(pairs, fmt.Sprintf("$LEASE%d", n), r.leases[n-1])
 	}
-	values := strings.NewReplacer(pairs...)
+	return strings.NewReplacer(pairs...)
+}
+
+func (r *run) once(step Step, i int) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), stepTimeout)
 	defer cancel()
-	rest := expand(step.Rest, values)
+	values := r.values(i)
+	rest, input := expand(step.Rest, values), expand(step.Input, values)
 	switch step.Verb {
-	case "etcdctl":
-		return r.command(ctx, "etcdctl", nil, rest, expand(step.Input, values))
-	case "curl":
-		return r.command(ctx, "curl", []string{"--silent", "--show-error"}, rest, expand(step.Input, values))
+	case "etcdctl", "curl", "sh":
+		return r.program(ctx, step, rest, input)
+	case "until":
+		return r.until(ctx, step, rest, input)
+	case "open", "send", "recv", "collect", "close", "stop":
+		return r.converse(ctx, step, rest)
 	case "grpc":
 		return callGRPC(ctx, r.server.Conn, rest)
 	case "metrics":
 		return r.metrics(ctx, strings.Fields(rest))
+	case "await":
+		return r.await(ctx, rest)
 	case "restart":
 		ended, err := r.server.Stop()
 		if err != nil {
@@ -107,36 +122,48 @@ func (r *run) once(step Step, i int) (string, error) {
 	return "", fmt.Errorf("unknown command %q", step.Verb)
 }
 
-// command runs a client program. Its streams and exit status are all shown.
-func (r *run) command(ctx context.Context, program string, args []string, rest, input string) (string, error) {
-	words, err := splitWords(rest)
+// program runs a client program to its end. Its streams and exit status are all shown.
+func (r *run) program(ctx context.Context, step Step, rest, input string) (string, error) {
+	cmd, err := r.command(ctx, step.Verb, step.Env, rest)
 	if err != nil {
 		return "", err
-	}
-	cmd := exec.CommandContext(ctx, program, append(args, words...)...)
-	cmd.Dir = r.dir
-	cmd.Env = append(cleanEnv(), "ETCDCTL_API=3")
-	if program == "etcdctl" && !strings.Contains(rest, "--endpoints") {
-		cmd.Env = append(cmd.Env, "ETCDCTL_ENDPOINTS="+r.server.ClientAddr)
 	}
 	cmd.Stdin = strings.NewReader(input)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	var exit *exec.ExitError
 	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
-		return "", fmt.Errorf("%s: %w", program, err)
+		return "", fmt.Errorf("%s: %w", step.Verb, err)
 	}
 	if err := ctx.Err(); err != nil {
-		return "", fmt.Errorf("%s did not end: %w\n%s%s", program, err, &stdout, &stderr)
+		return "", fmt.Errorf("%s did not end: %w\n%s%s", step.Verb, err, &stdout, &stderr)
 	}
-	output := stdout.String()
-	for line := range strings.Lines(stderr.String()) {
-		output += "stderr: " + line
+	return wholeLines(stdout.String()) + errorLines(stderr.String()) + fmt.Sprintf("[exit %d]\n", cmd.ProcessState.ExitCode()), nil
+}
+
+// command prepares etcdctl, curl or, for what a shell does best, sh.
+func (r *run) command(ctx context.Context, program string, env []string, rest string) (*exec.Cmd, error) {
+	words, err := splitWords(rest)
+	if err != nil {
+		return nil, err
 	}
-	if output != "" && !strings.HasSuffix(output, "\n") {
-		output += "⏎\n" // no newline at the end: part of the answer
+	settings := append(cleanEnv(), "ETCDCTL_API=3")
+	switch program {
+	case "etcdctl":
+		program = r.etcdctl
+		if !strings.Contains(rest, "--endpoints") {
+			settings = append(settings, "ETCDCTL_ENDPOINTS="+r.server.ClientAddr)
+		}
+	case "curl":
+		words = append([]string{"--silent", "--show-error"}, words...)
+	case "sh":
+		words = []string{"-c", rest}
+	default:
+		return nil, fmt.Errorf("unknown program %q", program)
 	}
-	return output + fmt.Sprintf("[exit %d]\n", cmd.ProcessState.ExitCode()), nil
+	cmd := exec.CommandContext(ctx, program, words...)
+	cmd.Dir, cmd.Env = r.dir, append(settings, env...)
+	return cmd, nil
 }
 
 // cleanEnv is the environment without settings for etcd and its clients.
@@ -150,6 +177,37 @@ func cleanEnv() []string {
 // metrics shows for each asked name whether GET /metrics has it and of which
 // type; for NAME=, its samples too.
 func (r *run) metrics(ctx context.Context, names []string) (string, error) {
+	exposition, err := r.exposition(ctx)
+	if err != nil {
+		return "", err
+	}
+	return pickMetrics(exposition, names), nil
+}
+
+// await polls until a sample of /metrics, name and labels, has the value. It is
+// how a script knows that a watch of etcdctl, which says nothing before its first
+// event, has arrived.
+func (r *run) await(ctx context.Context, sample string) (string, error) {
+	tick := time.NewTicker(pollInterval)
+	defer tick.Stop()
+	for {
+		exposition, err := r.exposition(ctx)
+		if err != nil {
+			return "", err
+		}
+		if strings.Contains(exposition, "\n"+sample+"\n") {
+			return sample + "\n", nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			name, _, _ := strings.Cut(sample, " ")
+			return "", fmt.Errorf("%w; at last:\n%s", ctx.Err(), pickMetrics(exposition, []string{name + "="}))
+		}
+	}
+}
+
+func (r *run) exposition(ctx context.Context) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+r.server.ClientAddr+"/metrics", nil)
 	if err != nil {
 		return "", err
@@ -163,7 +221,7 @@ func (r *run) metrics(ctx context.Context, names []string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read /metrics: %w", err)
 	}
-	return pickMetrics(string(body), names), nil
+	return string(body), nil
 }
 
 func pickMetrics(exposition string, names []string) string {

@@ -26,6 +26,9 @@ func callGRPC(ctx context.Context, conn grpc.ClientConnInterface, call string) (
 	if err != nil {
 		return "", err
 	}
+	if method.IsStreamingClient() || method.IsStreamingServer() {
+		return "", fmt.Errorf("%s is a stream: open it", name)
+	}
 	request, err := newMessage(method.Input())
 	if err != nil {
 		return "", err
@@ -37,8 +40,7 @@ func callGRPC(ctx context.Context, conn grpc.ClientConnInterface, call string) (
 	if err != nil {
 		return "", err
 	}
-	path := "/" + string(method.Parent().FullName()) + "/" + string(method.Name())
-	if err := conn.Invoke(ctx, path, request, response); err != nil {
+	if err := conn.Invoke(ctx, pathOf(method), request, response); err != nil {
 		s := status.Convert(err)
 		return fmt.Sprintf("[%s] %s\n", s.Code(), s.Message()), nil
 	}
@@ -56,8 +58,8 @@ func findMethod(name string) (protoreflect.MethodDescriptor, error) {
 		return nil, fmt.Errorf("method %s: %w", name, err)
 	}
 	descriptor, ok := found.(protoreflect.MethodDescriptor)
-	if !ok || descriptor.IsStreamingClient() || descriptor.IsStreamingServer() {
-		return nil, fmt.Errorf("%s is not a unary method", name)
+	if !ok {
+		return nil, fmt.Errorf("%s is not a method", name)
 	}
 	return descriptor, nil
 }

@@ -13,12 +13,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	// The server under test is built by these tests; linked in here as well, it
-	// makes the go command run them again when the server has changed.
+	// The programs under test are built by these tests; linked in here as well,
+	// what they are made of makes the go command run them again when it changed.
+	_ "insideetcd/ch08-client/clientv3"
 	_ "insideetcd/final/embed"
 )
 
 var (
+	etcdctlFlag     = flag.String("etcdctl", "", "judge this client binary instead of building final/cmd/etcdctl")
 	serverFlag      = flag.String("server", "", "judge this server binary instead of building final/cmd/etcd")
 	showTranscripts = flag.Bool("transcripts", false, "show what the reference answers (with -v)")
 	killRounds      = flag.Int("kill.rounds", 3, "how often the crash test kills the server")
@@ -51,20 +53,42 @@ func ours(t *testing.T) string {
 	return binary
 }
 
-var buildOurs = sync.OnceValues(func() (string, error) {
-	if *serverFlag != "" {
-		return *serverFlag, nil
+var buildOurs = sync.OnceValues(func() (string, error) { return build("etcd", *serverFlag) })
+
+var buildOurCtl = sync.OnceValues(func() (string, error) { return build("etcdctl", *etcdctlFlag) })
+
+// build makes final/cmd/NAME, unless there is a binary already.
+func build(name, given string) (string, error) {
+	if given != "" {
+		return given, nil
 	}
-	binary := filepath.Join(buildDir, "etcd")
+	// A look at the sources: the go command notes what a test reads, and runs it
+	// again when that has changed.
+	source := filepath.Join("..", "cmd", name)
+	if _, err := os.ReadDir(source); err != nil {
+		return "", err
+	}
+	binary := filepath.Join(buildDir, name)
 	if runtime.GOOS == "windows" {
 		binary += ".exe"
 	}
-	out, err := exec.Command("go", "build", "-o", binary, "insideetcd/final/cmd/etcd").CombinedOutput()
+	out, err := exec.Command("go", "build", "-o", binary, "insideetcd/final/cmd/"+name).CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("build final/cmd/etcd: %w\n%s", err, out)
+		return "", fmt.Errorf("build final/cmd/%s: %w\n%s", name, err, out)
 	}
 	return binary, nil
-})
+}
+
+// bothSides are Debian's programs and ours.
+func bothSides(t *testing.T) Programs {
+	t.Helper()
+	debian, own := reference(t), ours(t)
+	debianCtl, err := exec.LookPath("etcdctl")
+	require.NoError(t, err)
+	ownCtl, err := buildOurCtl()
+	require.NoError(t, err)
+	return Programs{Etcd: [2]string{debian, own}, Etcdctl: [2]string{debianCtl, ownCtl}}
+}
 
 // reference returns the binary of Debian's etcd 3.4; without it the test is
 // skipped, or fails where the environment requires it.

@@ -95,7 +95,8 @@ var fieldMasks = []fieldMask{
 	{"status-table", []string{"$EP |"}, regexp.MustCompile(`(?m)^\| +((?:https?://)?\$EP) \| +([^ |]+) \| +([^ |]+) \| +[0-9.]+ [kMG]?B \| +(true|false) \| +(true|false) \| +\d+ \| +\d+ \| +\d+ \|`),
 		"| $1 | $2 | $3 | <dbsize> | $4 | $5 | <term> | <index> | <index> |"},
 	{"log-time", []string{`"ts"`}, regexp.MustCompile(`("ts"):"[-0-9T:.Z+]+"`), `$1:"<time>"`},
-	{"log-client", []string{"endpoint://"}, regexp.MustCompile(`endpoint://client-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/`), "endpoint://client-<uuid>/"},
+	{"log-caller", []string{`"caller"`}, regexp.MustCompile(`"caller":"[^"]*"`), `"caller":"<caller>"`},
+	{"log-target", []string{`"target"`}, regexp.MustCompile(`"target":"[a-z-]+://[^/"]*/`), `"target":"<resolver>/`},
 	{"http-date", []string{"Date: ", "date: "}, regexp.MustCompile(`(?m)^(Date|date): .*$`), "$1: <time>"},
 }
 

@@ -56,8 +56,8 @@ func TestMasksHideWhatServersMayNotAgreeOn(t *testing.T) {
 		{"member list as JSON", `"members":[{"ID":7101852577860610209,"name":"m1","peerURLs":["http://127.0.0.1:23800"]}]`,
 			`"members":[{"ID":<member>,"name":"m1","peerURLs":["http://$PEER"]}]`},
 		{"/version", `{"etcdserver":"3.4.23","etcdcluster":"3.4.0"}`, `{"etcdserver":"<version>","etcdcluster":"3.4.0"}`},
-		{"etcdctl's log", `{"level":"warn","ts":"2026-11-22T17:35:39.794Z","target":"endpoint://client-d7e02f05-368e-4725-98f9-cd0b60172365/127.0.0.1:23790","attempt":0}`,
-			`{"level":"warn","ts":"<time>","target":"endpoint://client-<uuid>/$EP","attempt":0}`},
+		{"etcdctl's log", `{"level":"warn","ts":"2026-11-22T17:35:39.794Z","caller":"clientv3/retry_interceptor.go:62","target":"endpoint://client-d7e02f05-368e-4725-98f9-cd0b60172365/127.0.0.1:23790","attempt":0}`,
+			`{"level":"warn","ts":"<time>","caller":"<caller>","target":"<resolver>/$EP","attempt":0}`},
 		{"HTTP", "HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 17:35:39 GMT\nX-Etcd-Cluster-Id: ddcdf4f4fbba999b\n",
 			"HTTP/1.1 200 OK\r\nDate: <time>\nX-Etcd-Cluster-Id: <cluster>\n"},
 	}
@@ -122,7 +122,7 @@ func TestMasksOfOthersDoNotApply(t *testing.T) {
 func TestEveryMaskIsUsed(t *testing.T) {
 	samples := "raft_term: 2\nraftIndex: 3\ndbSize: 9\n\"took\":\"1ms\"\ntook = 1ms\n| $EP | true | 1ms | |\n" +
 		"$EP, a, b, 25 kB, true, false, 2, 85, 85, \n| $EP | a | b | 25 kB | true | false | 2 | 85 | 85 | |\n" +
-		"\"ts\":\"2026-11-22T17:35:39.794Z\"\nendpoint://client-d7e02f05-368e-4725-98f9-cd0b60172365/x\nDate: now\n"
+		"\"ts\":\"2026-11-22T17:35:39.794Z\"\n\"caller\":\"a.go:1\"\n\"target\":\"passthrough:///x\"\nDate: now\n"
 	names := map[string]bool{}
 	for _, mask := range fieldMasks {
 		require.Falsef(t, names[mask.name], "two masks named %s", mask.name)

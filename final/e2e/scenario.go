@@ -15,7 +15,7 @@ import (
 //
 //	title: one line
 //	proves: what equal transcripts show
-//	server: extra flags of the server (optional)
+//	server: extra flags of the server (optional); none: the script needs no server
 //	identity: fixed (optional; see Scenario.FixedIdentity)
 //
 //	# a comment
@@ -23,17 +23,33 @@ import (
 //	= OK                       this text must be in the output
 //	etcdctl txn
 //	| mod("foo") > "0"         standard input of the command above
+//	NAME=value etcdctl get a   … with a variable of its environment
 //	grpc KV/Range key:"foo"    a bare gRPC call, request in protobuf's text form
+//	sh head -c 9 db > cut      what a shell does to files in the run's directory
 //	repeat 3 etcdctl put k v$I the same command with $I = 1, 2, 3
 //	restart                    stop with SIGTERM, start again; kill: with SIGKILL
-//	differs: S9                the next command must differ, see DIFFERS.md
+//	differs: S9                with the next command, our server must differ from
+//	                           Debian's, see DIFFERS.md
+//	etcdctl-differs: HELP      … or our etcdctl from Debian's, or both
 //	=debian TEXT               … and this is what the reference says
-//	=ours TEXT                 … and this is what we say
+//	=ours TEXT                 … and this is what is said where the marked is ours
+//
+// Conversations go on across commands (see conversation):
+//
+//	open w grpc Watch/Watch    a stream, named w; or: open w etcdctl watch -i
+//	send w create_request:{}   a request in protobuf's text form, a line of input
+//	recv w 3                   the next three messages or lines, in their order
+//	collect w 3                the next three events of a watch, watcher by watcher
+//	close w                    end of input; shows what follows and how it ended
+//	stop w                     ends it at once and shows nothing
+//	until 9 etcdctl watch a    open, all the input, recv 9, stop
+//	await NAME VALUE           waits until /metrics says so
 type Scenario struct {
 	Name        string // file name without .txt
 	Title       string
 	Proves      string
 	ServerFlags []string
+	NoServer    bool
 
 	// FixedIdentity makes both servers advertise the same URLs, whatever ports
 	// they listen on. Member and cluster IDs are hashes of these URLs, so they
@@ -45,20 +61,40 @@ type Scenario struct {
 
 // Step is one command of a scenario.
 type Step struct {
-	Line    int    // in the script, from 1
-	Text    string // as written
-	Verb    string // etcdctl, curl, grpc, metrics, restart, kill
-	Rest    string // what follows the verb
-	Repeat  int    // how often to run it, $I counts from 1
-	Input   string // standard input
-	Differs string // ID of DIFFERS.md, "" when both must agree
+	Line   int      // in the script, from 1
+	Text   string   // as written
+	Env    []string // NAME=value before the verb
+	Verb   string   // one of verbs
+	Name   string   // of the conversation
+	Rest   string   // what follows verb and name
+	Repeat int      // how often to run it, $I counts from 1
+	Count  int      // of until
+	Input  string   // standard input
 
-	Want       []string // texts in the output of both
+	// IDs of DIFFERS.md; "" where Debian's and ours must agree.
+	Differs    string // server
+	CtlDiffers string // etcdctl
+
+	Want       []string // texts in all outputs
 	WantDebian []string // texts in the output of the reference (marked steps)
-	WantOurs   []string // texts in our output (marked steps)
+	WantOurs   []string // texts where all that is marked is ours (marked steps)
 }
 
-var verbs = map[string]bool{"etcdctl": true, "curl": true, "grpc": true, "metrics": true, "restart": true, "kill": true}
+// marked reports whether the step may differ anywhere.
+func (s Step) marked() bool { return s.Differs != "" || s.CtlDiffers != "" }
+
+// callsEtcdctl reports whether it matters to the step whose etcdctl plays.
+func (s Step) callsEtcdctl() bool {
+	runsOn := s.Verb == "open" || s.Verb == "until"
+	return s.Verb == "etcdctl" || runsOn && strings.HasPrefix(s.Rest, "etcdctl ")
+}
+
+// verbs tells of each verb whether the name of a conversation follows it.
+var verbs = map[string]bool{
+	"etcdctl": false, "curl": false, "grpc": false, "sh": false, "metrics": false, "await": false,
+	"restart": false, "kill": false, "until": false,
+	"open": true, "send": true, "recv": true, "collect": true, "close": true, "stop": true,
+}
 
 // LoadScenarios reads every *.txt of dir, in name order.
 func LoadScenarios(dir string) ([]Scenario, error) {
@@ -104,7 +140,7 @@ func ParseScenario(name, text string) (Scenario, error) {
 
 type parser struct {
 	scenario Scenario
-	differs  string // mark waiting for its step
+	marks    Step   // whose marks wait for their step
 	joined   string // text of lines that ended in a backslash
 }
 
@@ -130,7 +166,7 @@ func (p *parser) line(number int, line string) error {
 	return p.step(number, line)
 }
 
-var headerLine = regexp.MustCompile(`^(title|proves|server|identity|differs): *(.*)$`)
+var headerLine = regexp.MustCompile(`^(title|proves|server|identity|differs|etcdctl-differs): *(.*)$`)
 
 func cutHeader(line string) (key, value string, ok bool) {
 	m := headerLine.FindStringSubmatch(line)
@@ -141,8 +177,12 @@ func cutHeader(line string) (key, value string, ok bool) {
 }
 
 func (p *parser) header(key, value string) error {
-	if key == "differs" {
-		p.differs = value
+	switch key {
+	case "differs":
+		p.marks.Differs = value
+		return nil
+	case "etcdctl-differs":
+		p.marks.CtlDiffers = value
 		return nil
 	}
 	if len(p.scenario.Steps) > 0 {
@@ -154,6 +194,10 @@ func (p *parser) header(key, value string) error {
 	case "proves":
 		p.scenario.Proves = strings.TrimSpace(p.scenario.Proves + " " + value)
 	case "server":
+		if value == "none" {
+			p.scenario.NoServer = true
+			return nil
+		}
 		flags, err := splitWords(value)
 		p.scenario.ServerFlags = append(p.scenario.ServerFlags, flags...)
 		return err
@@ -166,25 +210,59 @@ func (p *parser) header(key, value string) error {
 	return nil
 }
 
-func (p *parser) step(number int, line string) error {
-	step := Step{Line: number, Text: line, Repeat: 1, Differs: p.differs}
-	p.differs = ""
-	verb, rest, _ := strings.Cut(line, " ")
-	if verb == "repeat" {
-		count, command, _ := strings.Cut(strings.TrimSpace(rest), " ")
-		n, err := strconv.Atoi(count)
-		if err != nil || n < 1 {
-			return fmt.Errorf("repeat %q: want a count, then a command", count)
+func (p *parser) step(number int, line string) (err error) {
+	step := p.marks
+	p.marks = Step{}
+	step.Line, step.Text, step.Repeat = number, line, 1
+	word, rest := cutBlank(line)
+	if word == "repeat" {
+		if step.Repeat, rest, err = cutCount(rest); err != nil {
+			return fmt.Errorf("repeat: %w", err)
 		}
-		step.Repeat = n
-		verb, rest, _ = strings.Cut(command, " ")
+		word, rest = cutBlank(rest)
 	}
-	if !verbs[verb] {
-		return fmt.Errorf("unknown command %q", verb)
+	if word == "until" {
+		if step.Count, rest, err = cutCount(rest); err != nil {
+			return fmt.Errorf("until: %w", err)
+		}
+		word, rest = cutBlank(rest)
 	}
-	step.Verb, step.Rest = verb, strings.TrimSpace(rest)
+	for setting.MatchString(word) {
+		step.Env = append(step.Env, word)
+		word, rest = cutBlank(rest)
+	}
+	if step.Count > 0 {
+		word, rest = "until", word+" "+rest
+	}
+	named, known := verbs[word]
+	if !known {
+		return fmt.Errorf("unknown command %q", word)
+	}
+	if step.Verb = word; named {
+		if step.Name, rest = cutBlank(rest); step.Name == "" {
+			return fmt.Errorf("%s: want the name of a conversation", word)
+		}
+	}
+	step.Rest = rest
 	p.scenario.Steps = append(p.scenario.Steps, step)
 	return nil
+}
+
+var setting = regexp.MustCompile(`^[A-Z_]+=`)
+
+// cutBlank takes the first word off.
+func cutBlank(text string) (word, rest string) {
+	word, rest, _ = strings.Cut(text, " ")
+	return word, strings.TrimSpace(rest)
+}
+
+// cutCount takes a number off that stands before a command.
+func cutCount(text string) (n int, rest string, err error) {
+	count, rest := cutBlank(text)
+	if n, err = strconv.Atoi(count); err != nil || n < 1 {
+		return 0, "", fmt.Errorf("%q: want a count, then a command", count)
+	}
+	return n, rest, nil
 }
 
 func (p *parser) last() (*Step, error) {
@@ -228,16 +306,16 @@ func (p *parser) finish() (Scenario, error) {
 		return s, errors.New("title: and proves: are required")
 	case len(s.Steps) == 0:
 		return s, errors.New("no commands")
-	case p.differs != "":
-		return s, fmt.Errorf("differs: %s marks no command", p.differs)
+	case p.marks.marked():
+		return s, fmt.Errorf("differs: %s marks no command", p.marks.Differs+p.marks.CtlDiffers)
 	case p.joined != "":
 		return s, errors.New(`last line ends in \`)
 	}
 	for _, step := range s.Steps {
-		if step.Differs == "" && len(step.WantDebian)+len(step.WantOurs) > 0 {
+		if !step.marked() && len(step.WantDebian)+len(step.WantOurs) > 0 {
 			return s, fmt.Errorf("line %d: =debian and =ours need a differs: mark", step.Line)
 		}
-		if step.Differs != "" && len(step.Want) > 0 {
+		if step.marked() && len(step.Want) > 0 {
 			return s, fmt.Errorf("line %d: a marked command takes =debian and =ours", step.Line)
 		}
 	}

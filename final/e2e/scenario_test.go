@@ -14,6 +14,7 @@ func TestScriptIsRead(t *testing.T) {
 		"# comment", "etcdctl txn", `| mod("a") = "1"`, "|", "| put a b", "= SUCCESS",
 		"repeat 3 grpc KV/Put \\", "  key:\"k$I\"",
 		"differs: S9", "restart", "=debian x", "=ours y",
+		"etcdctl-differs: C", "until 2 A=b etcdctl watch -i", "open w grpc Watch/Watch", "send w create_request:{}", "recv w 3",
 	}, "\n"))
 	require.NoError(t, err)
 	require.Equal(t, Scenario{
@@ -25,6 +26,10 @@ func TestScriptIsRead(t *testing.T) {
 			{Line: 14, Text: `repeat 3 grpc KV/Put key:"k$I"`, Verb: "grpc", Rest: `KV/Put key:"k$I"`, Repeat: 3},
 			{Line: 16, Text: "restart", Verb: "restart", Repeat: 1, Differs: "S9",
 				WantDebian: []string{"x"}, WantOurs: []string{"y"}},
+			{Line: 20, Text: "until 2 A=b etcdctl watch -i", Env: []string{"A=b"}, Verb: "until", Count: 2, Rest: "etcdctl watch -i", Repeat: 1, CtlDiffers: "C"},
+			{Line: 21, Text: "open w grpc Watch/Watch", Verb: "open", Name: "w", Rest: "grpc Watch/Watch", Repeat: 1},
+			{Line: 22, Text: "send w create_request:{}", Verb: "send", Name: "w", Rest: "create_request:{}", Repeat: 1},
+			{Line: 23, Text: "recv w 3", Verb: "recv", Name: "w", Rest: "3", Repeat: 1},
 		},
 	}, s)
 }
@@ -40,6 +45,9 @@ func TestBadScriptsAreRefusedWithTheirLine(t *testing.T) {
 		{"text of both under a mark", "title: x\nproves: y\ndiffers: S9\nrestart\n= text", "line 4: a marked command takes =debian and =ours"},
 		{"late header", "title: x\nproves: y\nrestart\nserver: --name a", "line 4: server: stands above"},
 		{"repeat without count", "title: x\nproves: y\nrepeat etcdctl get a", "line 3: repeat"},
+		{"until without count", "title: x\nproves: y\nuntil etcdctl watch a", "line 3: until"},
+		{"conversation without name", "title: x\nproves: y\nclose", "line 3: close: want the name"},
+		{"mark of etcdctl without command", "title: x\nproves: y\nrestart\netcdctl-differs: C", "differs: C marks no command"},
 		{"unfinished line", "title: x\nproves: y\nrestart\nkill \\", `last line ends in \`},
 	}
 	for _, row := range rows {

@@ -7,51 +7,58 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestScenarios plays every script against both servers.
+// TestScenarios plays every script with both etcdctl programs on both servers.
 func TestScenarios(t *testing.T) {
 	all, err := LoadScenarios("testdata/scenarios")
 	require.NoError(t, err)
 	markdown, err := os.ReadFile("DIFFERS.md")
 	require.NoError(t, err)
 	reasons := ParseDiffers(string(markdown))
-	debian, own := reference(t), ours(t)
+	programs := bothSides(t)
 	for _, scenario := range all {
 		t.Run(scenario.Name, func(t *testing.T) {
 			t.Parallel()
-			play(t, scenario, debian, own, reasons)
+			play(t, scenario, programs, reasons)
 		})
 	}
+	report(t, all)
 }
 
-type played struct {
-	transcript Transcript
-	log        string
-	err        error
-}
-
-func play(t *testing.T, s Scenario, debian, own string, reasons map[string]string) {
-	results := make(chan played, 1)
-	tmp := t.TempDir()
-	go func() {
-		var p played
-		p.transcript, p.log, p.err = Run(s, debian, tmp)
-		results <- p
-	}()
-	var mine played
-	mine.transcript, mine.log, mine.err = Run(s, own, t.TempDir())
-	theirs := <-results
-	if *showTranscripts {
-		t.Logf("transcript of the reference:\n%s", theirs.transcript)
+// report counts what was compared, for those who read test output.
+func report(t *testing.T, all []Scenario) {
+	t.Helper()
+	combos, steps, marks := map[int]int{}, 0, map[string]int{}
+	for _, s := range all {
+		combos[len(s.Combos())]++
+		steps += len(s.Steps)
+		for _, step := range s.Steps {
+			for _, mark := range []string{step.Differs, step.CtlDiffers} {
+				if mark != "" {
+					marks[mark]++
+				}
+			}
+		}
 	}
+	t.Logf("%d scenarios, %d steps; %d in four combinations, %d in two; marks: %v",
+		len(all), steps, combos[4], combos[2], marks)
+}
+
+func play(t *testing.T, s Scenario, programs Programs, reasons map[string]string) {
+	results := PlayAll(s, programs, t.TempDir)
+	transcripts := map[Combo]Transcript{}
 	var complaints []string
-	if theirs.err != nil {
-		complaints = append(complaints, "reference: "+theirs.err.Error())
+	for _, combo := range inOrder(results) {
+		r := results[combo]
+		transcripts[combo] = r.Transcript
+		if r.Err != nil {
+			complaints = append(complaints, combo.String()+": "+r.Err.Error())
+		}
 	}
-	if mine.err != nil {
-		complaints = append(complaints, "our server: "+mine.err.Error())
+	if *showTranscripts {
+		t.Logf("transcript of the reference:\n%s", transcripts[Reference])
 	}
 	if len(complaints) == 0 {
-		complaints = Judge(s, theirs.transcript, mine.transcript, reasons)
+		complaints = Judge(s, transcripts, reasons)
 	}
 	if len(complaints) == 0 {
 		return
@@ -60,8 +67,11 @@ func play(t *testing.T, s Scenario, debian, own string, reasons map[string]strin
 	for _, complaint := range complaints {
 		t.Error(complaint)
 	}
-	t.Errorf("\n%s\nlog of the reference:\n%s\nlog of our server:\n%s\nreplay: go test ./final/e2e -run 'TestScenarios/^%s$'",
-		Diff(theirs.transcript, mine.transcript), theirs.log, mine.log, s.Name)
+	t.Errorf("\n%s", Diffs(transcripts))
+	for _, combo := range inOrder(results) {
+		t.Errorf("server log of %s:\n%s", combo, results[combo].Log)
+	}
+	t.Errorf("replay: go test ./final/e2e -run 'TestScenarios/^%s$'", s.Name)
 }
 
 // TestDiffersNamesOnlyWhatScenariosMark keeps the table from rotting.
@@ -71,7 +81,7 @@ func TestDiffersNamesOnlyWhatScenariosMark(t *testing.T) {
 	marked := map[string]bool{}
 	for _, scenario := range all {
 		for _, step := range scenario.Steps {
-			marked[step.Differs] = true
+			marked[step.Differs], marked[step.CtlDiffers] = true, true
 		}
 	}
 	markdown, err := os.ReadFile("DIFFERS.md")

@@ -209,7 +209,7 @@ func (s *Server) Stop() (string, error) {
 
 // Kill ends the process with SIGKILL and waits for its end.
 func (s *Server) Kill() {
-	if s.cmd == nil || s.cmd.Process == nil {
+	if s.cmd == nil || s.cmd.Process == nil { // was not started
 		return
 	}
 	s.cmd.Process.Kill() // an error means it has ended already
