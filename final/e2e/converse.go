@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 )
@@ -94,6 +95,7 @@ func startProgram(name string, cmd *exec.Cmd) (*conversation, error) {
 	}
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
+	cmd.WaitDelay = time.Second // a child of the program may hold standard error
 	dieWithParent(cmd)
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -117,6 +119,8 @@ func startProgram(name string, cmd *exec.Cmd) (*conversation, error) {
 		kill: sync.OnceFunc(func() {
 			close(stopped)
 			cmd.Process.Kill() // an error means it has ended already
+			stdin.Close()
+			stdout.Close() // so may a child
 			<-done
 		}),
 		ended: func() (string, error) {

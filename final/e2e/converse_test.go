@@ -40,7 +40,7 @@ func TestConversationThatEndsEarlyOrSaysNothing(t *testing.T) {
 
 	expired, cancel := context.WithCancel(t.Context())
 	cancel()
-	silent := shell(t, "cat")
+	silent := shell(t, "cat; true") // a child, which outlives the shell
 	_, err = silent.recv(expired, 1)
 	require.ErrorContains(t, err, "sh says nothing more")
 	silent.kill()
