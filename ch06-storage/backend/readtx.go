@@ -19,7 +19,8 @@ import (
 type ReadTx interface {
 	Lock()
 	Unlock()
-	// UnsafeGet returns the value of key, nil if there is none.
+	// UnsafeGet returns the value of key, nil if there is none. Many keys are found faster
+	// in their order.
 	UnsafeGet(bucket Bucket, key []byte) []byte
 	// UnsafeRange returns the pairs with key <= k < endKey in key order, at most limit
 	// of them if limit > 0. With a nil endKey it returns the one pair of key.
@@ -65,6 +66,13 @@ type concurrentReadTx struct {
 	view    *boltView // nil: not locked
 	bufs    [numBuckets]bucketBuffer
 	cursors [numBuckets]*bolt.Cursor
+	at      cursorPlace
+}
+
+// cursorPlace is where the last UnsafeGet has left the cursor of its bucket.
+type cursorPlace struct {
+	bucket Bucket
+	key    []byte // nil: nowhere
 }
 
 func (t *concurrentReadTx) Lock() {
@@ -105,7 +113,38 @@ func (t *concurrentReadTx) UnsafeGet(bucket Bucket, key []byte) []byte {
 	if change, ok := t.bufs[bucket].get(key); ok {
 		return change.val
 	}
-	return get(t.cursor(bucket), key)
+	return t.committed(bucket, key)
+}
+
+// nearby is how many pairs are looked at behind the last one before the tree is searched:
+// a search costs as much as ten steps.
+const nearby = 4
+
+// committed finds key among the committed pairs. Whoever asks for keys in their order
+// mostly finds the next one a few steps behind the last.
+func (t *concurrentReadTx) committed(bucket Bucket, key []byte) []byte {
+	c := t.cursor(bucket)
+	if c == nil {
+		return nil
+	}
+	if at := t.at; at.key != nil && at.bucket == bucket && bytes.Compare(at.key, key) < 0 {
+		for range nearby {
+			k, v := c.Next()
+			if order := bytes.Compare(k, key); order == 0 && k != nil {
+				t.at.key = k
+				return v
+			} else if order > 0 || k == nil {
+				break
+			}
+		}
+	}
+	k, v := c.Seek(key)
+	if !bytes.Equal(k, key) {
+		t.at.key = nil
+		return nil
+	}
+	t.at = cursorPlace{bucket, k}
+	return v
 }
 
 func (t *concurrentReadTx) UnsafeRange(bucket Bucket, key, endKey []byte, limit int64) (keys, vals [][]byte) {
@@ -122,6 +161,7 @@ func (t *concurrentReadTx) UnsafeForEach(bucket Bucket, visitor func(k, v []byte
 // visit merges the committed pairs with the buffered changes, which win.
 func (t *concurrentReadTx) visit(bucket Bucket, key, end []byte, fn func(k, v []byte) bool) {
 	changes := t.bufs[bucket].between(key, end)
+	t.at.key = nil
 	done := false
 	emit := func(k, v []byte) bool { done = v != nil && !fn(k, v); return !done }
 	visitCommitted(t.cursor(bucket), key, end, func(k, v []byte) bool {

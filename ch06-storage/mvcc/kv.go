@@ -19,6 +19,11 @@ type RangeOptions struct {
 	Limit int64 // at most so many keys; 0 or less: all
 	Rev   int64 // as of this revision; 0 or less: the reader's own
 	Count bool  // only count
+
+	KeysOnly bool // leave the values out
+	// FrameTag, if not 0, asks for RangeResult.Framed. It is the tag of a repeated field of
+	// messages.
+	FrameTag byte
 }
 
 // RangeResult is the answer to a range.
@@ -26,6 +31,9 @@ type RangeResult struct {
 	// KVs are the stored records in key order. They are copies that share one piece of
 	// memory: whoever keeps one keeps all of them.
 	KVs []mvccpb.RawKeyValue
+	// Framed is that piece of memory: each record behind its tag and its length, so that
+	// an answer can be sent as it lies there.
+	Framed []byte
 	// Count is the number of keys that match, whatever the limit.
 	Count int64
 	// Rev is the reader's own revision, which also an answer about the past carries.

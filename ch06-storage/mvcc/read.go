@@ -1,9 +1,6 @@
 package mvcc
 
 import (
-	"fmt"
-
-	"insideetcd/ch01-intro/api/mvccpb"
 	"insideetcd/ch06-storage/backend"
 	"insideetcd/ch06-storage/interval"
 )
@@ -124,27 +121,6 @@ func rangeKeys(x index, record func(Revision) []byte, firstRev, rev int64, iv in
 		return RangeResult{Count: x.count(iv, at), Rev: rev}, nil
 	}
 	revs, total := x.live(iv, at, ro.Limit)
-	return RangeResult{KVs: fetch(revs, record), Count: total, Rev: rev}, nil
-}
-
-// fetch copies the records of revs out of the backend: first it only looks them up and
-// adds their sizes, then all of them are copied into one piece of memory.
-func fetch(revs []Revision, record func(Revision) []byte) []mvccpb.RawKeyValue {
-	if len(revs) == 0 {
-		return nil
-	}
-	kvs, size := make([]mvccpb.RawKeyValue, len(revs)), 0
-	for i, rev := range revs {
-		if kvs[i] = record(rev); kvs[i] == nil {
-			panic(fmt.Sprintf("mvcc: revision %v is in the index but not in the backend", rev))
-		}
-		size += len(kvs[i])
-	}
-	arena := make([]byte, 0, size)
-	for i, kv := range kvs {
-		begin := len(arena)
-		arena = append(arena, kv...)
-		kvs[i] = arena[begin:len(arena):len(arena)]
-	}
-	return kvs
+	kvs, framed := fetch(revs, record, ro)
+	return RangeResult{KVs: kvs, Framed: framed, Count: total, Rev: rev}, nil
 }

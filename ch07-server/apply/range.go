@@ -17,6 +17,7 @@ import (
 func Range(view mvcc.ReadView, r *pb.RangeRequest) (*RangeResponse, error) {
 	rr, err := view.Range(interval.New(r.Key, r.RangeEnd), mvcc.RangeOptions{
 		Limit: readLimit(r), Rev: r.Revision, Count: r.CountOnly,
+		KeysOnly: r.KeysOnly && r.SortTarget != pb.RangeRequest_VALUE, FrameTag: tagRangeKvs,
 	})
 	if err != nil {
 		return nil, err
@@ -24,7 +25,7 @@ func Range(view mvcc.ReadView, r *pb.RangeRequest) (*RangeResponse, error) {
 	kvs := filter(rr.KVs, r)
 	sortKvs(kvs, r)
 	kvs, more := cut(kvs, r.Limit)
-	if r.KeysOnly {
+	if r.KeysOnly && r.SortTarget == pb.RangeRequest_VALUE {
 		for i := range kvs {
 			kvs[i] = kvs[i].WithoutValue()
 		}
@@ -32,6 +33,7 @@ func Range(view mvcc.ReadView, r *pb.RangeRequest) (*RangeResponse, error) {
 	return &RangeResponse{
 		Header: &pb.ResponseHeader{Revision: rr.Rev},
 		Kvs:    kvs, More: more, Count: rr.Count,
+		framed: rr.Framed,
 	}, nil
 }
 

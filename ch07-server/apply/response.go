@@ -22,6 +22,9 @@ type RangeResponse struct {
 	Kvs    []mvccpb.RawKeyValue // each an encoded KeyValue, in the order asked for
 	More   bool                 // a limit cut the list
 	Count  int64                // all keys in the interval, also those cut off
+
+	// framed, if it begins with Kvs in their order, is their encoding; see pieces.go.
+	framed []byte
 }
 
 // PutResponse answers a PutRequest.

@@ -22,6 +22,8 @@ import (
 //	    frames. From then on anybody may overwrite it.
 //	C3  Unmarshal copies every string and byte slice out of the received buffer, because
 //	    gRPC recycles that buffer as soon as Unmarshal returns.
+//	C4  Pieces are gRPC's to read until it has sent them, so nobody writes to them again;
+//	    they are not of the pool.
 //
 // The zero Codec is ready for use.
 type Codec struct {
@@ -59,8 +61,16 @@ var answerBuffers = func() mem.BufferPool {
 	return pool
 }()
 
-// Marshal encodes v into one buffer (C1).
+// inPieces is a message whose encoding lies in memory already, or most of it; nil if not.
+type inPieces interface{ Pieces() [][]byte }
+
+// Marshal encodes v into one buffer (C1), or passes on its pieces (C4).
 func (c Codec) Marshal(v any) (mem.BufferSlice, error) {
+	if m, isInPieces := v.(inPieces); isInPieces {
+		if pieces := m.Pieces(); pieces != nil {
+			return c.passOn(pieces), nil
+		}
+	}
 	size, err := encodedSize(v)
 	if err != nil {
 		return nil, err
@@ -85,6 +95,18 @@ func (c Codec) Marshal(v any) (mem.BufferSlice, error) {
 		return nil, err
 	}
 	return mem.BufferSlice{mem.NewBuffer(b, pool)}, nil
+}
+
+func (c Codec) passOn(pieces [][]byte) mem.BufferSlice {
+	buffers, size := make(mem.BufferSlice, len(pieces)), 0
+	for i, piece := range pieces {
+		buffers[i] = mem.SliceBuffer(piece)
+		size += len(piece)
+	}
+	if c.sent != nil {
+		c.sent.Add(float64(size))
+	}
+	return buffers
 }
 
 func encodedSize(v any) (int, error) {

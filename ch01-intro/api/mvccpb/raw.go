@@ -37,6 +37,8 @@ const (
 	fieldLease          protowire.Number = 6
 )
 
+const tagValue = uint64(fieldValue)<<3 | uint64(protowire.BytesType)
+
 // Key returns the key; it aliases r.
 func (r RawKeyValue) Key() []byte { return r.bytesField(fieldKey) }
 
@@ -58,24 +60,27 @@ func (r RawKeyValue) Lease() int64 { return r.intField(fieldLease) }
 // WithoutValue returns the same key-value without its value, as a keys-only range answers
 // it: a copy, or r itself when there is no value to drop.
 func (r RawKeyValue) WithoutValue() RawKeyValue {
-	drop := protowire.EncodeTag(fieldValue, protowire.BytesType)
-	value := r.last(drop)
+	value := r.last(tagValue)
 	if value == nil {
 		return r
 	}
-	out := make(RawKeyValue, 0, len(r)-len(value))
+	return r.AppendWithoutValue(make(RawKeyValue, 0, len(r)-len(value)))
+}
+
+// AppendWithoutValue appends the same key-value without its value to b.
+func (r RawKeyValue) AppendWithoutValue(b []byte) []byte {
 	rest := []byte(r)
 	for len(rest) > 0 {
 		tag, _, size := firstField(rest)
 		if size == 0 {
 			break
 		}
-		if tag != drop {
-			out = append(out, rest[:size]...)
+		if tag != tagValue {
+			b = append(b, rest[:size]...)
 		}
 		rest = rest[size:]
 	}
-	return append(out, rest...) // nothing, or damage that Decode must still see
+	return append(b, rest...) // nothing, or damage that Decode must still see
 }
 
 // Decode returns the key-value as a message that shares no memory with r.
