@@ -79,7 +79,7 @@ func (c *cluster) Restart(id uint64) {
 	c.Start(id)
 }
 
-// Write lets server id's disk do what the server wants saved, and then what waits for it.
+// take does what server id wants done; what waits for a slow disk, at the next Flush.
 func (c *cluster) take(id uint64) {
 	for out, ok := c.servers[id].Take(); ok; out, ok = c.servers[id].Take() {
 		for _, r := range out.Rules {
@@ -93,12 +93,15 @@ func (c *cluster) take(id uint64) {
 	}
 }
 
-// Flush ends the writes of server id's disk.
+// Flush ends the write of server id's disk.
 func (c *cluster) Flush(id uint64) {
 	writing := c.writing[id]
 	c.writing[id] = nil
 	for _, out := range writing {
-		c.save(id, out.Save)
+		if !out.Save.isEmpty() {
+			c.save(id, out.Save)
+			c.servers[id].Saved()
+		}
 		c.wire = append(c.wire, out.SendAfterSave...)
 		c.apply(id, out)
 		c.reads[id] = append(c.reads[id], out.Reads...)
@@ -119,7 +122,6 @@ func (c *cluster) save(id uint64, save Save) {
 			l.cutFrom(save.Entries[0].Index)
 		}
 		l.append(save.Entries...)
-		defer c.servers[id].Saved(save.Entries[n-1].Index, save.Entries[n-1].Term)
 	}
 	d.Snapshot, d.Entries = l.snapshot, l.entries
 }

@@ -94,12 +94,14 @@ func TestNothingIsPromisedBeforeItIsOnDisk(t *testing.T) {
 	require.Equal(t, &HardState{CurrentTerm: 5, VotedFor: 2}, out.Save.State, "a vote is saved (Figure 2, persistent state)")
 	require.Empty(t, out.Send, "a vote must not leave before it is saved")
 	require.Len(t, out.SendAfterSave, 1)
+	s.Saved()
 
 	s.Step(Message{From: 2, To: 1, Term: 5, Body: &AppendEntries{Entries: []Entry{{Index: 1, Term: 5}}}})
 	out, _ = s.Take()
 	require.Len(t, out.Save.Entries, 1, "entries are saved (Figure 2, persistent state)")
 	require.Empty(t, out.Send, "\"I have it\" must not leave before it is so")
 	require.Len(t, out.SendAfterSave, 1)
+	s.Saved()
 
 	for s.role != Candidate {
 		s.Tick()

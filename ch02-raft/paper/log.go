@@ -9,6 +9,9 @@ type Entry struct {
 	Command     []byte
 }
 
+// position of an entry; what it stands for is one and the same in all logs (§5.3).
+type position struct{ index, term uint64 }
+
 // Snapshot is the state machine's state after the entry (Index, Term) (§7).
 type Snapshot struct {
 	Index, Term uint64

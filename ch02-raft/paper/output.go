@@ -8,7 +8,8 @@ package paper
 //   - Snapshot, then Committed are applied AFTER Save is durable.
 //   - Reads may be answered AFTER everything up to their Index is applied.
 //
-// Saves are written in the order in which they were taken.
+// One Save is under way at a time: while the disk is busy, what comes in gathers, and goes out
+// as one with the next (group commit). Send and Committed do not wait for that.
 type Output struct {
 	Save          Save
 	Send          []Message
@@ -38,13 +39,30 @@ type handed struct {
 	term, vote        uint64
 	entries, snapshot uint64 // up to this index
 	applied           uint64
+	saving            bool     // a Save is under way,
+	last              position // and this is its last entry
 }
 
 // Take hands out what is to be done now; false if there is nothing. Its slices belong to
 // the caller; entries and messages are shared with the server and only to be read.
 func (s *Server) Take() (Output, bool) {
-	out, h := s.out, &s.handed
-	s.out = Output{}
+	out := Output{Send: s.out.Send, Reads: s.out.Reads}
+	s.out.Send, s.out.Reads = nil, nil
+	if !s.handed.saving {
+		s.takeSave(&out)
+	}
+	if h, to := &s.handed, min(s.commitIndex, s.handed.entries); h.applied < to {
+		s.fire(RuleAllServers1)
+		out.Committed = s.log.from(h.applied+1, int(to-h.applied))
+		h.applied = to
+	}
+	out.Rules, s.out.Rules = s.out.Rules, nil
+	return out, !out.isEmpty()
+}
+
+// takeSave hands out what is to be saved, and all that waits for it.
+func (s *Server) takeSave(out *Output) {
+	h := &s.handed
 	if h.term != s.currentTerm || h.vote != s.votedFor {
 		h.term, h.vote = s.currentTerm, s.votedFor
 		out.Save.State = &HardState{CurrentTerm: h.term, VotedFor: h.vote}
@@ -58,28 +76,33 @@ func (s *Server) Take() (Output, bool) {
 		out.Save.Entries = s.log.from(h.entries+1, int(last-h.entries))
 		h.entries = last
 	}
-	if h.applied < s.commitIndex {
-		out.Committed = s.log.from(h.applied+1, int(s.commitIndex-h.applied))
-		h.applied = s.commitIndex
-		s.fire(RuleAllServers1)
-		out.Rules = append(out.Rules, s.out.Rules...)
-		s.out.Rules = nil
+	out.SendAfterSave, out.Snapshot = s.out.SendAfterSave, s.out.Snapshot
+	s.out.SendAfterSave, s.out.Snapshot = nil, nil
+	h.saving = !out.Save.isEmpty()
+	h.last = position{}
+	if n := len(out.Save.Entries); n > 0 {
+		h.last = position{out.Save.Entries[n-1].Index, out.Save.Entries[n-1].Term}
 	}
-	some := out.Save.State != nil || out.Save.Snapshot != nil || len(out.Save.Entries) > 0 ||
-		len(out.Send) > 0 || len(out.SendAfterSave) > 0 || out.Snapshot != nil ||
-		len(out.Committed) > 0 || len(out.Reads) > 0 || len(out.Rules) > 0
-	return out, some
 }
 
-// Saved tells that the entry (index, term), the last of a Save, is durable, and so all before
-// it. A leader counts itself now and not earlier (P8): of its own term's entries there is one
-// version only, so this one is what its log holds.
-func (s *Server) Saved(index, term uint64) {
-	if s.role != Leader || term != s.currentTerm {
+func (o *Output) isEmpty() bool {
+	return o.Save.isEmpty() && o.Snapshot == nil &&
+		len(o.Send)+len(o.SendAfterSave)+len(o.Committed)+len(o.Reads)+len(o.Rules) == 0
+}
+
+func (s *Save) isEmpty() bool { return s.State == nil && s.Snapshot == nil && len(s.Entries) == 0 }
+
+// Saved tells that the Save under way is durable. A leader counts itself now and not earlier
+// (P8): of its own term's entries there is one version only, so what is durable is what its log
+// holds, and all before it is durable too.
+func (s *Server) Saved() {
+	saved := s.handed.last
+	s.handed.saving = false
+	if s.role != Leader || saved.term != s.currentTerm {
 		return
 	}
-	if self := s.self(); index > self.matchIndex {
-		self.matchIndex = index
+	if self := s.self(); saved.index > self.matchIndex {
+		self.matchIndex = saved.index
 		s.advanceCommitIndex()
 	}
 	s.check()

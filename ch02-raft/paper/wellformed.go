@@ -23,22 +23,22 @@ func (s *Server) wellFormed(m Message) bool {
 }
 
 func (b *RequestVote) wellFormed(m Message) bool {
-	return position(b.LastLogIndex, b.LastLogTerm, m.Term) && b.LastLogTerm < m.Term
+	return canStand(b.LastLogIndex, b.LastLogTerm, m.Term) && b.LastLogTerm < m.Term
 }
 
 func (b *PreVote) wellFormed(m Message) bool {
-	return position(b.LastLogIndex, b.LastLogTerm, m.Term)
+	return canStand(b.LastLogIndex, b.LastLogTerm, m.Term)
 }
 
 func (b *AppendEntries) wellFormed(m Message) bool {
-	if !position(b.PrevLogIndex, b.PrevLogTerm, m.Term) || b.LeaderCommit >= limit {
+	if !canStand(b.PrevLogIndex, b.PrevLogTerm, m.Term) || b.LeaderCommit >= limit {
 		return false
 	}
 	return follow(b.PrevLogIndex, b.PrevLogTerm, b.Entries, m.Term) == nil
 }
 
 func (b *InstallSnapshot) wellFormed(m Message) bool {
-	return b.Snapshot.Index > 0 && position(b.Snapshot.Index, b.Snapshot.Term, m.Term)
+	return b.Snapshot.Index > 0 && canStand(b.Snapshot.Index, b.Snapshot.Term, m.Term)
 }
 
 func (b *AppendEntriesReply) wellFormed(Message) bool {
@@ -53,9 +53,9 @@ func (*PreVoteReply) wellFormed(Message) bool           { return true }
 func (*ReadIndex) wellFormed(Message) bool              { return true }
 func (*TimeoutNow) wellFormed(Message) bool             { return true }
 
-// position tells that an entry (index, term) can stand in the log of a server in term now;
+// canStand tells that an entry (index, term) can stand in the log of a server in term now;
 // the position before the first entry is (0, 0).
-func position(index, term, now uint64) bool {
+func canStand(index, term, now uint64) bool {
 	return index < limit && term <= now && (index == 0) == (term == 0)
 }
 
@@ -88,7 +88,7 @@ func (d Stored) validate(servers []uint64) error {
 		return fmt.Errorf("the vote of term %d went to %d, who is none of %v", d.CurrentTerm, d.VotedFor, servers)
 	case d.VotedFor != 0 && d.CurrentTerm == 0:
 		return fmt.Errorf("a vote for %d, but no term", d.VotedFor)
-	case !position(d.Snapshot.Index, d.Snapshot.Term, limit-1):
+	case !canStand(d.Snapshot.Index, d.Snapshot.Term, limit-1):
 		return fmt.Errorf("no snapshot ends at index %d, term %d", d.Snapshot.Index, d.Snapshot.Term)
 	case d.Applied < d.Snapshot.Index:
 		return fmt.Errorf("entries up to %d are applied, but the snapshot ends at %d", d.Applied, d.Snapshot.Index)

@@ -87,9 +87,8 @@ func (n *node) Ready() (sim.Ready, bool) {
 }
 
 func (n *node) Saved(r sim.Ready) {
-	if entries := r.Save.Entries; len(entries) > 0 {
-		last := entries[len(entries)-1]
-		n.server.Saved(last.Index, last.Term)
+	if !r.Save.IsEmpty() {
+		n.server.Saved()
 	}
 }
 
