@@ -133,7 +133,8 @@ func (r *raft) forwardProposal(m pb.Message) error {
 	if r.lead == None || r.disableProposalForwarding {
 		return r.dropProposal(m)
 	}
-	m.To, m.Entries = r.lead, slices.Clone(m.Entries) // the slice stays the caller's
+	m.From, m.To = r.id, r.lead
+	m.Entries = slices.Clone(m.Entries) // the slice stays the caller's
 	r.send(m)
 	return nil
 }

@@ -237,7 +237,7 @@ func (r *raft) resetProgress(id uint64, pr *tracker.Progress, last uint64) {
 	pr.ResetState(tracker.StateProbe)
 	pr.RecentActive = id == r.id
 	if id == r.id {
-		pr.Match = last
+		pr.Match = r.raftLog.stableIndex()
 		pr.BecomeReplicate()
 	}
 }

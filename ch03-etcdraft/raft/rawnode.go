@@ -243,7 +243,7 @@ func (rn *RawNode) Advance(rd Ready) {
 	clear(rn.spareMsgs)
 	rn.spareMsgs = rn.spareMsgs[:0]
 	if r.state == StateLeader {
-		r.announceCommit()
+		r.acknowledgeOwn()
 		r.leaveJointIfDue()
 	}
 	r.check()

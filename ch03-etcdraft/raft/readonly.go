@@ -219,9 +219,10 @@ func (r *raft) answerRead(m pb.Message, index uint64) {
 	r.readStates = append(r.readStates, ReadState{Index: index, RequestCtx: ctx})
 }
 
-// forwardReadIndex passes a read on to the leader.
+// forwardReadIndex passes a read of this node's own on to the leader. One that another
+// node took for the leader's came too late.
 func (r *raft) forwardReadIndex(m pb.Message) error {
-	if r.lead == None {
+	if r.lead == None || m.From != None && m.From != r.id {
 		return r.dropReadIndex(m)
 	}
 	m.To = r.lead
@@ -237,6 +238,6 @@ func (r *raft) handleReadIndexResp(m pb.Message) error {
 
 // dropReadIndex: the caller asks again, so losing a read request harms nobody.
 func (r *raft) dropReadIndex(pb.Message) error {
-	r.logger.Infof("%x has no leader at term %d: a read request is dropped", r.id, r.Term)
+	r.logger.Infof("%x knows no leader at term %d for a read request: it is dropped", r.id, r.Term)
 	return nil
 }

@@ -42,19 +42,28 @@ func (r *raft) appendEntries(ents []pb.Entry) {
 		ents[i].Term, ents[i].Index = r.Term, last
 	}
 	r.raftLog.append(ents)
-	// The leader counts itself at once, before its disk has the entries. That is
-	// sound only because Ready's contract has the application persist Entries
-	// BEFORE it applies CommittedEntries, and because nobody else is told of a commit
-	// index that this node's disk does not reach (announceCommit).
-	if pr := r.prs.Progress[r.id]; pr != nil {
-		pr.MaybeUpdate(last)
+}
+
+// acknowledgeOwn counts this leader itself: as any other member, once its disk has the
+// entries.
+func (r *raft) acknowledgeOwn() {
+	if pr := r.prs.Progress[r.id]; pr != nil && pr.MaybeUpdate(r.raftLog.stableIndex()) {
+		r.advanceCommit()
 	}
+	r.announceCommit()
 }
 
 // advanceCommit commits what a quorum holds, if its last entry is of this term; earlier
-// terms' entries are committed with it and never by counting (Raft §5.4.2).
+// terms' entries are committed with it and never by counting (Raft §5.4.2). A leader that
+// decides alone commits before its disk has the entry, to hand it out once and not twice.
+// That is sound because Ready's contract has the application persist Entries BEFORE it
+// applies CommittedEntries, and because nobody else is told of a commit index that this
+// node's disk does not reach.
 func (r *raft) advanceCommit() {
 	i := r.prs.Committed()
+	if r.leadsAlone() {
+		i = r.raftLog.lastIndex()
+	}
 	if i <= r.raftLog.committed || !r.raftLog.matchTerm(i, r.Term) {
 		return
 	}
@@ -62,9 +71,9 @@ func (r *raft) advanceCommit() {
 	r.admitReads()
 }
 
-// announceCommit tells the followers of a new commit index. A node that leads alone
-// commits what is not on its disk yet; told to a learner, that would survive there a
-// crash that loses it here.
+// announceCommit tells the followers of a new commit index. What a leader alone commits
+// before its disk has it is not told: a learner would still have it after a crash that
+// loses it here.
 func (r *raft) announceCommit() {
 	if r.toldCommit() > r.announced {
 		r.broadcastAppend()
