@@ -51,6 +51,9 @@ func New(cfg Config) (*Client, error) {
 	cfg = cfg.withDefaults()
 	c := &Client{cfg: cfg, endpoints: &endpointList{endpoints: slices.Clone(cfg.Endpoints)}}
 	c.ctx, c.cancel = context.WithCancel(cfg.Context)
+	if cfg.TLS != nil {
+		c.endpoints.serverName = cfg.TLS.ServerName
+	}
 	c.token = newToken(cfg.Username, cfg.Password)
 
 	conn, err := grpc.NewClient(c.endpoints.target(), c.dialOptions()...)
@@ -78,15 +81,23 @@ func New(cfg Config) (*Client, error) {
 // NewFromURL makes a client of one endpoint and no options.
 func NewFromURL(url string) (*Client, error) { return New(Config{Endpoints: []string{url}}) }
 
-func (c *Client) dialOptions() []grpc.DialOption {
-	connect := grpc.ConnectParams{
-		Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 3 * time.Second},
-		MinConnectTimeout: c.cfg.DialTimeout,
+// connectParams: an attempt takes at most MinConnectTimeout, or gRPC's own 20 s; gRPC would
+// read a zero as the backoff, a tenth of a second.
+func connectParams(dialTimeout time.Duration) grpc.ConnectParams {
+	if dialTimeout == 0 {
+		dialTimeout = 20 * time.Second
 	}
+	return grpc.ConnectParams{
+		Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 3 * time.Second},
+		MinConnectTimeout: dialTimeout,
+	}
+}
+
+func (c *Client) dialOptions() []grpc.DialOption {
 	options := []grpc.DialOption{
 		grpc.WithResolvers(c.endpoints),
 		grpc.WithContextDialer(dial),
-		grpc.WithConnectParams(connect),
+		grpc.WithConnectParams(connectParams(c.cfg.DialTimeout)),
 		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig":[{"round_robin":{}}]}`),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithTransportCredentials(c.transportCredentials()),

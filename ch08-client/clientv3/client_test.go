@@ -174,3 +174,8 @@ func TestCloseEndsWhatWaits(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, ErrWatcherClosed, r.Err())
 }
+
+func TestAnAttemptToConnectMayTakeItsTime(t *testing.T) {
+	require.Equal(t, 20*time.Second, connectParams(0).MinConnectTimeout)
+	require.Equal(t, time.Second, connectParams(time.Second).MinConnectTimeout)
+}

@@ -40,7 +40,8 @@ type Config struct {
 	MaxCallRecvMsgSize int
 
 	// TLS is used if set, or if an endpoint begins with https or unixs (nil is then the
-	// system's default).
+	// system's default). Each member's certificate has to carry the host of its endpoint, or
+	// all of them TLS.ServerName if that is set.
 	TLS *tls.Config
 
 	// Username and Password sign in; no Username, no sign-in.

@@ -59,6 +59,8 @@ func dial(ctx context.Context, addr string) (net.Conn, error) {
 // endpointList tells gRPC the endpoints of one client. It is the client's own resolver:
 // nothing is registered globally.
 type endpointList struct {
+	serverName string // that all certificates have to carry; "": each the host of its endpoint
+
 	mu        sync.Mutex
 	endpoints []string
 	conn      resolver.ClientConn // nil until gRPC asks
@@ -112,6 +114,9 @@ func (l *endpointList) publish() error {
 	state := resolver.State{}
 	for _, s := range l.endpoints {
 		a := parseEndpoint(s).forResolver()
+		if l.serverName != "" { // gRPC prefers the name of the address to that of the credentials
+			a.ServerName = l.serverName
+		}
 		state.Endpoints = append(state.Endpoints, resolver.Endpoint{Addresses: []resolver.Address{a}})
 	}
 	return l.conn.UpdateState(state)
