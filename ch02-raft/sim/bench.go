@@ -30,6 +30,9 @@ func NewBench(engine Engine, config Config, nodes int, seed uint64, sink trace.S
 		return nil, fmt.Errorf("sim: a cluster of %d servers; 1 to 63 can be simulated", nodes)
 	}
 	b := &Bench{cut: map[[2]uint64]bool{}, slow: map[uint64]bool{}}
+	if t, ok := engine.(Tailor); ok {
+		config = t.Tailor(config)
+	}
 	b.Cluster = newCluster(engine, config, nodes, seed, b, sink)
 	for _, m := range b.members {
 		b.start(m)

@@ -280,3 +280,36 @@ func drawTransfers(d dice, c *Case) {
 		c.add(Action{At: at, Kind: Transfer, Peer: uint64(d.between(1, int64(c.Nodes)))})
 	})
 }
+
+// String is the settings in a few lines, faults that are off left out.
+func (r Rates) String() string {
+	s := fmt.Sprintf("%d ticks; election after %d–%d ticks, heartbeat every %d", r.Ticks, r.ElectionTicks, 2*r.ElectionTicks-1, r.HeartbeatTicks)
+	add := func(on bool, format string, args ...any) {
+		if on {
+			s += fmt.Sprintf(", "+format, args...)
+		}
+	}
+	add(r.PreVote, "pre-vote")
+	add(r.CheckQuorum, "check quorum")
+	add(r.LeaseRead, "lease reads")
+	add(r.DriftPercent > 0, "clocks ±%d %%", r.DriftPercent)
+	s += fmt.Sprintf("\nmessages take %s", millis(r.DelayMin, r.DelayMax))
+	add(r.Late > 0, "%d ‰ up to %s", r.Late, millis(r.LateMax, r.LateMax))
+	add(r.Loss > 0, "%d ‰ are lost", r.Loss)
+	add(r.Repeat > 0, "%d ‰ come twice", r.Repeat)
+	add(r.Ordered, "in order")
+	s += fmt.Sprintf("\nwrites take %s", millis(r.SyncMin, r.SyncMax))
+	add(r.LoseTail && r.Torn, "a crash tears them")
+	add(r.LoseTail && !r.Torn, "a crash loses them")
+	add(r.ApplyMax > 0, "applying up to %s", millis(r.ApplyMax, r.ApplyMax))
+	add(r.CompactEvery > 0, "a snapshot every %d entries", r.CompactEvery)
+	add(r.KeepEvery > 0, "durable state every %d", r.KeepEvery)
+	return s
+}
+
+func millis(low, high int64) string {
+	if low == high {
+		return fmt.Sprintf("%.3g ms", float64(low)/1000)
+	}
+	return fmt.Sprintf("%.3g–%.3g ms", float64(low)/1000, float64(high)/1000)
+}

@@ -18,6 +18,12 @@ type Engine interface {
 	Start(cfg Config, disk Stored) (Node, error)
 }
 
+// Tailor is implemented by an engine that cannot do all that a Config may ask for: its
+// nodes are started with what Tailor makes of it.
+type Tailor interface {
+	Tailor(Config) Config
+}
+
 // Config is what a node is started with. Times are in ticks of the node's own clock.
 type Config struct {
 	ID             uint64

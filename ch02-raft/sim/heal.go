@@ -6,11 +6,15 @@ import (
 	"insideetcd/ch02-raft/trace"
 )
 
-// After the faults, all servers run, every message arrives, and within healTicks election
-// timeouts a leader is to be elected, a write to be committed and every server to have
+// After the faults, all servers run, every message arrives, and messages, disks and state
+// machines take at most a part of calmShare of an election timeout (the timing that Raft
+// asks for, §5.6). Within healTicks election timeouts a leader is to be elected, a write to be committed and every server to have
 // applied it. The bound is generous, for elections are a matter of luck: with the shortest
 // timeouts five servers split the vote about every second time.
-const healTicks = 60
+const (
+	healTicks = 60
+	calmShare = 20
+)
 
 // healing is the second phase of a run.
 //
@@ -50,6 +54,11 @@ func (s *Sim) endFaults() {
 	s.emit(trace.Event{Kind: trace.Fault, Msg: "calm", Text: "all faults end"})
 	s.next = len(s.plan.Actions)
 	s.heal()
+	r := &s.plan.Rates
+	limit := int64(r.ElectionTicks) * Tick / calmShare
+	r.DelayMin, r.DelayMax = min(r.DelayMin, limit), min(r.DelayMax, limit)
+	r.SyncMin, r.SyncMax, r.ApplyMax = min(r.SyncMin, limit), min(r.SyncMax, limit), min(r.ApplyMax, limit)
+	r.Loss, r.Repeat, r.Late = 0, 0, 0
 	for i := range s.disks {
 		s.disks[i].factor, s.disks[i].doomed = 1, false
 	}

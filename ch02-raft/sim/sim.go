@@ -71,14 +71,19 @@ func New(engine Engine, plan Case, options ...Option) (*Sim, error) {
 	s := &Sim{plan: plan}
 	config := Config{ElectionTicks: r.ElectionTicks, HeartbeatTicks: r.HeartbeatTicks, PreVote: r.PreVote,
 		CheckQuorum: r.CheckQuorum, LeaseRead: r.LeaseRead, DriftPercent: r.DriftPercent}
+	if t, ok := engine.(Tailor); ok {
+		config = t.Tailor(config)
+	}
 	s.Cluster = newCluster(engine, config, plan.Nodes, plan.Seed, s, nil)
 	for _, o := range options {
 		o(s)
 	}
 	s.emit(trace.Event{Kind: trace.Run, Value: plan.Seed, Text: fmt.Sprintf("engine %s, %d servers, seed %d", plan.Engine, plan.Nodes, plan.Seed)})
 	s.links = make([]link, plan.Nodes*plan.Nodes)
-	for i := range s.links {
-		s.links[i].dice = newStream(plan.Seed, 1000+uint64(i))
+	for from := range uint64(plan.Nodes) {
+		for to := range uint64(plan.Nodes) { // the same dice in a smaller cluster
+			s.link(from+1, to+1).dice = newStream(plan.Seed, 1000+64*from+to)
+		}
 	}
 	for i := range plan.Nodes {
 		dice := newStream(plan.Seed, uint64(i))

@@ -24,17 +24,17 @@ func (s *Sim) post(m Message) {
 		s.drop(m, sent, "cut")
 		return
 	}
-	if l.dice.happens(r.Loss) && !s.healing.on {
+	if l.dice.happens(r.Loss) {
 		s.drop(m, sent, "loss")
 		return
 	}
 	copies := 1
-	if l.dice.happens(r.Repeat) && !s.healing.on {
+	if l.dice.happens(r.Repeat) {
 		copies = 2
 	}
 	for range copies {
 		delay := l.dice.between(r.DelayMin, r.DelayMax)
-		if l.dice.happens(r.Late) && !s.healing.on {
+		if l.dice.happens(r.Late) {
 			delay = l.dice.between(r.DelayMin, r.LateMax)
 		}
 		at := s.now + delay
