@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -176,7 +177,7 @@ var register = porcupine.Model{
 		switch {
 		case op.Kind == "put" || op.Kind == "cas" && op.Old == value:
 			return true, op.New
-		case op.Kind == "cas" && op.Outcome == Unknown:
+		case op.Kind == "cas" && op.Outcome != Answered:
 			return false, state // somebody saw what it wrote, so it did swap
 		default:
 			return true, state
@@ -185,11 +186,12 @@ var register = porcupine.Model{
 }
 
 // Linearizable checks a history, key by key. Writes also answer what they replaced, which
-// makes the check sharper. The error shows the requests of the first key that fails.
+// makes the check sharper. The error shows the requests of the first key that fails, up to
+// the answer that no order explains.
 //
-// An unknown request makes the search explode, because it may have happened at any time
-// later. But every value is written by one request only, so what was seen tells which
-// unknown writes happened, and by when; the others can be left out: a write that happened
+// A request without an answer makes the search explode, because it may have happened at any
+// time later. But every value is written by one request only, so what was seen tells which
+// of these writes happened, and by when; the others can be left out: a write that happened
 // would have been seen by the next answered request of the key.
 func Linearizable(history []Op) error {
 	byKey := map[string][]porcupine.Operation{}
@@ -198,7 +200,7 @@ func Linearizable(history []Op) error {
 	for i := range history {
 		op := &history[i]
 		end := op.Return
-		if op.Outcome == Unknown && op.Kind != "get" {
+		if op.Outcome != Answered && op.Outcome != Refused && op.Kind != "get" {
 			end = seen[op.New]
 		}
 		if end == 0 {
@@ -212,7 +214,7 @@ func Linearizable(history []Op) error {
 	slices.Sort(keys)
 	for _, key := range keys {
 		if !porcupine.CheckOperations(register, byKey[key]) {
-			return fmt.Errorf("no order of the requests of key %s explains their answers:%s", key, listing(history, key))
+			return fmt.Errorf("no order of the requests of key %s explains their answers:%s", key, culprits(byKey[key]))
 		}
 	}
 	return nil
@@ -230,12 +232,18 @@ func firstSeen(history []Op) map[string]int64 {
 	return seen
 }
 
-func listing(history []Op, key string) string {
+// culprits lists the requests of a key up to the first answer that cannot be explained.
+func culprits(ops []porcupine.Operation) string {
+	slices.SortStableFunc(ops, func(a, b porcupine.Operation) int { return int(a.Return - b.Return) })
+	wrong := sort.Search(len(ops), func(n int) bool { return !porcupine.CheckOperations(register, ops[:n]) })
+	const most = 12
 	var b strings.Builder
-	for _, op := range history {
-		if op.Key == key && op.Outcome != Refused {
-			fmt.Fprintf(&b, "\n    [%d, %d] S%d %v", op.Call, op.Return, op.Node, op)
-		}
+	if wrong > most {
+		fmt.Fprintf(&b, "\n    … %d earlier ones", wrong-most)
+	}
+	for _, o := range ops[max(0, wrong-most):wrong] {
+		op := o.Input.(*Op)
+		fmt.Fprintf(&b, "\n    events %d to %d: S%d %v", op.Call, o.Return, op.Node, op)
 	}
 	return b.String()
 }
