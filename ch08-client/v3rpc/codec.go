@@ -22,8 +22,8 @@ import (
 //	    frames. From then on anybody may overwrite it.
 //	C3  Unmarshal copies every string and byte slice out of the received buffer, because
 //	    gRPC recycles that buffer as soon as Unmarshal returns.
-//	C4  Pieces are gRPC's to read until it has sent them, so nobody writes to them again;
-//	    they are not of the pool.
+//	C4  What a message hands over encoded is gRPC's to read until it has sent it, so
+//	    nobody writes to it again; it is not of the pool.
 //
 // The zero Codec is ready for use.
 type Codec struct {
@@ -64,11 +64,17 @@ var answerBuffers = func() mem.BufferPool {
 // inPieces is a message whose encoding lies in memory already, or most of it; nil if not.
 type inPieces interface{ Pieces() [][]byte }
 
-// Marshal encodes v into one buffer (C1), or passes on its pieces (C4).
+// buffered is a message that has memory of its own for its encoding.
+type buffered interface{ Buffers() mem.BufferSlice }
+
+// Marshal encodes v into one buffer (C1), or passes on what is encoded already (C4).
 func (c Codec) Marshal(v any) (mem.BufferSlice, error) {
-	if m, isInPieces := v.(inPieces); isInPieces {
+	switch m := v.(type) {
+	case buffered:
+		return c.passOn(m.Buffers()), nil
+	case inPieces:
 		if pieces := m.Pieces(); pieces != nil {
-			return c.passOn(pieces), nil
+			return c.passOn(buffersOf(pieces)), nil
 		}
 	}
 	size, err := encodedSize(v)
@@ -97,14 +103,17 @@ func (c Codec) Marshal(v any) (mem.BufferSlice, error) {
 	return mem.BufferSlice{mem.NewBuffer(b, pool)}, nil
 }
 
-func (c Codec) passOn(pieces [][]byte) mem.BufferSlice {
-	buffers, size := make(mem.BufferSlice, len(pieces)), 0
+func buffersOf(pieces [][]byte) mem.BufferSlice {
+	buffers := make(mem.BufferSlice, len(pieces))
 	for i, piece := range pieces {
 		buffers[i] = mem.SliceBuffer(piece)
-		size += len(piece)
 	}
+	return buffers
+}
+
+func (c Codec) passOn(buffers mem.BufferSlice) mem.BufferSlice {
 	if c.sent != nil {
-		c.sent.Add(float64(size))
+		c.sent.Add(float64(buffers.Len()))
 	}
 	return buffers
 }

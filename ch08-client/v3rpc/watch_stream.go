@@ -181,7 +181,10 @@ func (sws *serverWatchStream) cancel(id mvcc.WatchID) error {
 
 // deliver sends what mvcc has put on its stream.
 func (sws *serverWatchStream) deliver() error {
-	for _, r := range sws.watches.Take() {
+	responses := sws.watches.Take()
+	sws.answer.memory.expected = len(responses)
+	defer sws.answer.memory.rest()
+	for _, r := range responses {
 		if err := sws.forward(r); err != nil {
 			return err
 		}

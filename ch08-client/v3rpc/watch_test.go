@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
 
 	pb "insideetcd/ch01-intro/api/etcdserverpb"
@@ -251,19 +252,83 @@ func TestWatchAnswerIsTheMessage(t *testing.T) {
 	b.put("one", "a", "b")
 	b.delete("a")
 	<-w.Chan()
-	for _, r := range w.Take() {
-		a := &watchAnswer{events: r.Events}
-		a.frame.Header = &pb.ResponseHeader{ClusterId: 1 << 63, MemberId: 2, Revision: r.Revision, RaftTerm: 3}
-		a.frame.WatchId, a.frame.Fragment, a.frame.CancelReason = -7, true, "because"
-		encoded := a.AppendTo([]byte("before"))[len("before"):]
-		require.Len(t, encoded, a.Size())
-		whole := new(pb.WatchResponse)
-		require.NoError(t, whole.UnmarshalVT(encoded))
-		require.Len(t, whole.Events, len(r.Events))
-		again, err := whole.MarshalVTStrict()
-		require.NoError(t, err)
-		require.True(t, bytes.Equal(again, encoded), "%x\n%x", again, encoded)
+	events := w.Take()[0].Events
+	require.Len(t, events, 2)
+	header := func(rev int64, term uint64) *pb.ResponseHeader {
+		return &pb.ResponseHeader{ClusterId: 1 << 63, MemberId: 2, Revision: rev, RaftTerm: term}
 	}
+	a := new(watchAnswer) // one for all, as on a stream
+	for i, frame := range []*pb.WatchResponse{
+		{Header: header(3, 4)}, {Header: header(3, 4), WatchId: 1}, {Header: header(3, 4), WatchId: 300},
+		{Header: header(4, 4), WatchId: -7}, {Header: header(4, 1<<40), WatchId: 7}, {Header: header(0, 1<<40), WatchId: 7},
+		{Header: header(4, 4), WatchId: 7, Fragment: true}, {Header: header(4, 4), WatchId: 7, Created: true},
+		{Header: header(4, 4), WatchId: 7, Canceled: true, CancelReason: "because"},
+		{Header: header(4, 4), CompactRevision: 3}, {Header: header(5, 4), WatchId: 2},
+	} {
+		for _, some := range [][]mvcc.Event{nil, events[:1], events} {
+			f := &a.frame
+			f.Header, f.WatchId, f.CompactRevision, f.CancelReason = frame.Header, frame.WatchId, frame.CompactRevision, frame.CancelReason
+			f.Created, f.Canceled, f.Fragment = frame.Created, frame.Canceled, frame.Fragment
+			a.events = some
+			encoded := a.AppendTo([]byte("before"))[len("before"):]
+			require.Len(t, encoded, a.Size())
+			require.Equal(t, encoded, a.Buffers().Materialize())
+			decoded := frame.CloneVT()
+			decoded.Events, err = mvcc.DecodeEvents(some)
+			require.NoError(t, err)
+			want, err := decoded.MarshalVTStrict()
+			require.NoError(t, err)
+			require.Equal(t, want, encoded, "frame %d with %d events", i, len(some))
+		}
+	}
+}
+
+// Answers that wait to be sent do not share a byte, whatever their sizes.
+func TestAnswersHaveMemoryOfTheirOwn(t *testing.T) {
+	var m answerMemory
+	var sent []mem.BufferSlice
+	sizes := []int{1, 300, 300, 2, 5000, answerChunkBytes + 1, 10, answerChunkBytes, 300}
+	for round := range 60 {
+		m.expected = len(sizes) - 3 // who expects too few only takes memory more often
+		for _, size := range sizes {
+			b, out := m.take(size)
+			require.Len(t, b, size)
+			require.Equal(t, size, cap(b))
+			for i := range b {
+				b[i] = byte(len(sent))
+			}
+			sent = append(sent, out)
+		}
+		if round%2 == 0 {
+			m.rest()
+		}
+	}
+	for n, out := range sent {
+		require.Len(t, out, 1)
+		require.Equal(t, sizes[n%len(sizes)], out.Len())
+		require.Equal(t, bytes.Repeat([]byte{byte(n)}, out.Len()), out.Materialize())
+		require.Equal(t, len(out), cap(out), "an append does not reach the next one's slot")
+	}
+}
+
+// A delivery to one of many watchers on a stream costs next to no allocation.
+func TestDeliveriesDoNotAllocate(t *testing.T) {
+	a := &watchAnswer{frame: pb.WatchResponse{Header: &pb.ResponseHeader{ClusterId: 1, MemberId: 2, RaftTerm: 3}},
+		events: []mvcc.Event{make([]byte, 300)}}
+	const watchers = 100
+	allocs := testing.AllocsPerRun(20, func() {
+		a.frame.Header.Revision++
+		a.memory.expected = watchers
+		for id := range watchers {
+			a.frame.WatchId = int64(id)
+			out, err := Codec{}.Marshal(a)
+			if err != nil || out.Len() < 300 {
+				t.Fatal(err, out.Len())
+			}
+		}
+		a.memory.rest()
+	})
+	require.LessOrEqual(t, allocs, 5.0, "for %d deliveries", watchers)
 }
 
 func TestHalfClosedStreamGoesOn(t *testing.T) {
