@@ -9,6 +9,12 @@ import (
 // of a member.
 const None uint64 = 0
 
+// The targets of storage messages, see Config.AsyncStorageWrites. No member has their IDs.
+const (
+	LocalAppendThread uint64 = math.MaxUint64
+	LocalApplyThread  uint64 = math.MaxUint64 - 1
+)
+
 // noLimit is a size in bytes that nothing reaches.
 const noLimit uint64 = math.MaxUint64
 
@@ -61,6 +67,13 @@ type Config struct {
 	// MaxInflightBytes bounds the payload of those messages, in bytes; 0 means no limit.
 	MaxInflightBytes uint64
 
+	// AsyncStorageWrites turns what a Ready asks for into messages: MsgStorageAppend for
+	// the thread that writes the log and MsgStorageApply for the one that applies, each
+	// with the responses to deliver when its work is done. Readies follow each other
+	// without Advance, so the next entries are on their way while these are written.
+	// See async.go.
+	AsyncStorageWrites bool
+
 	// CheckQuorum makes a leader step down when it has not heard from a quorum
 	// within ElectionTick, and a follower ignore candidates for as long after it
 	// heard its leader.
@@ -96,6 +109,8 @@ func (c *Config) validate() error {
 	switch {
 	case c.ID == None:
 		return errors.New("cannot use none as id")
+	case c.ID >= LocalApplyThread:
+		return errors.New("cannot use local target as id")
 	case c.HeartbeatTick <= 0:
 		return errors.New("heartbeat tick must be greater than 0")
 	case c.ElectionTick <= c.HeartbeatTick:

@@ -83,9 +83,7 @@ func (r *raft) campaign(t CampaignType) {
 		request.Context = []byte(t)
 	}
 	request.Index, request.LogTerm = r.raftLog.lastIndex(), r.raftLog.lastTerm()
-	// Its own vote counts before it is on disk: whatever follows from it leaves this
-	// node in a Ready, AFTER the HardState of the same Ready is on disk.
-	if r.countVote(r.id, true) != quorum.VotePending {
+	if r.voteForSelf() != quorum.VotePending {
 		return
 	}
 	for _, id := range r.prs.VoterNodes() {
@@ -94,6 +92,18 @@ func (r *raft) campaign(t CampaignType) {
 			r.send(request)
 		}
 	}
+}
+
+// voteForSelf counts this node's own vote before it is on disk: whatever follows from it
+// leaves this node in a Ready, AFTER the HardState of the same Ready is on disk. With
+// asynchronous storage writes nothing holds other messages back, so the vote itself waits,
+// as an answer to itself.
+func (r *raft) voteForSelf() quorum.VoteResult {
+	if r.asyncStorageWrites && r.state == StateCandidate {
+		r.send(pb.Message{To: r.id, Type: pb.MsgVoteResp, Term: r.Term})
+		return quorum.VotePending
+	}
+	return r.countVote(r.id, true)
 }
 
 // handleVote answers a candidate, or one who asks whether it should become one. The rules

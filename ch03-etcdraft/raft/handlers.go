@@ -22,6 +22,8 @@ func handlerTable() (t [numStates][numMessageTypes]handler) {
 		t[role][pb.MsgHup] = (*raft).handleHup
 		t[role][pb.MsgVote] = (*raft).handleVote
 		t[role][pb.MsgPreVote] = (*raft).handleVote
+		t[role][pb.MsgStorageAppendResp] = (*raft).handleStorageAppendResp
+		t[role][pb.MsgStorageApplyResp] = (*raft).handleStorageApplyResp
 	}
 
 	f := &t[StateFollower]
@@ -69,7 +71,7 @@ func yieldTo(h handler) handler {
 
 // Step feeds one message, local or from a peer, and checks the invariants.
 func (r *raft) Step(m pb.Message) error {
-	if why := malformed(m, r.id); why != "" {
+	if why := r.malformed(m); why != "" {
 		r.logger.Warningf("%x ignores a %s from %x: %s", r.id, m.Type, m.From, why)
 		if m.Type == pb.MsgProp {
 			return ErrProposalDropped
@@ -143,6 +145,8 @@ func (r *raft) answerLowerTerm(m pb.Message) {
 		if r.checkQuorum || r.preVote {
 			r.send(pb.Message{To: m.From, Type: pb.MsgAppResp})
 		}
+	case pb.MsgStorageAppendResp: // entries may have been replaced since, the snapshot was not
+		r.snapshotStored(m.Snapshot)
 	case pb.MsgPreVote:
 		r.send(pb.Message{To: m.From, Type: pb.MsgPreVoteResp, Reject: true})
 	}
@@ -152,8 +156,8 @@ func (r *raft) answerLowerTerm(m pb.Message) {
 // it cannot overflow.
 const unreachableNumber = 1 << 63
 
-// malformed returns what makes m a message that no node sends to self, or "".
-func malformed(m pb.Message, self uint64) string {
+// malformed returns what makes m a message that no node sends to this one, or "".
+func (r *raft) malformed(m pb.Message) string {
 	switch {
 	case m.Type < 0 || int(m.Type) >= numMessageTypes:
 		return "its type is of a later version"
@@ -161,7 +165,7 @@ func malformed(m pb.Message, self uint64) string {
 		return "its term or index is out of reach"
 	case m.Term == 0 && !sentWithoutTerm(m.Type):
 		return "it has no term"
-	case m.Term != 0 && !IsLocalMsg(m.Type) && (m.From == self || m.From == None):
+	case m.Term != 0 && !IsLocalMsg(m.Type) && (m.From == r.id && !r.isOwnVote(m) || m.From == None):
 		return "it comes from nobody else"
 	}
 	switch m.Type {

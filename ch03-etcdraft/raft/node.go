@@ -178,7 +178,7 @@ func (n *node) run() {
 			n.rn.Tick()
 		case readyc <- rd:
 			n.rn.handOut(rd)
-			out = true
+			out = !n.rn.raft.asyncStorageWrites
 		case <-advancec:
 			n.rn.Advance(rd)
 			rd, out = Ready{}, false
@@ -224,7 +224,7 @@ func (n *node) takeProposals(p *proposal) {
 
 // receive steps m. A response from a node that is no member is dropped.
 func (n *node) receive(m pb.Message) {
-	if IsResponseMsg(m.Type) && n.rn.raft.prs.Progress[m.From] == nil {
+	if IsResponseMsg(m.Type) && !isLocalThread(m.From) && n.rn.raft.prs.Progress[m.From] == nil {
 		return
 	}
 	_ = n.rn.raft.Step(m) // only proposals have an outcome, and they come through propc
@@ -290,7 +290,7 @@ func (n *node) ProposeConfChange(ctx context.Context, cc pb.ConfChangeI) error {
 
 func (n *node) Step(ctx context.Context, m pb.Message) error {
 	switch {
-	case IsLocalMsg(m.Type):
+	case IsLocalMsg(m.Type) && !isLocalThread(m.From):
 		return nil // a peer has no say in this
 	case m.Type == pb.MsgProp:
 		return n.offer(ctx, &proposal{m: m, result: make(chan error, 1)})

@@ -67,9 +67,11 @@ type raft struct {
 	lead           uint64
 	leadTransferee uint64 // at the leader: who is to take over, None usually
 
-	// Outputs, taken away by Ready.
-	msgs       []pb.Message
-	readStates []ReadState
+	// Outputs, taken away by Ready. msgsAfterAppend promise something, and with
+	// asynchronous storage writes wait for the thread that writes it.
+	msgs            []pb.Message
+	msgsAfterAppend []pb.Message
+	readStates      []ReadState
 
 	readOnly readOnly
 
@@ -92,6 +94,7 @@ type raft struct {
 	ticksUp                   int // since this node was started
 	randIntn                  func(n int) int
 
+	asyncStorageWrites          bool
 	checkQuorum                 bool
 	preVote                     bool
 	disableProposalForwarding   bool
@@ -119,12 +122,13 @@ func newRaft(c *Config) *raft {
 		maxMsgSize: c.MaxSizePerMsg, maxUncommittedSize: c.MaxUncommittedEntriesSize,
 		readOnly:         newReadOnly(c),
 		heartbeatTimeout: c.HeartbeatTick, electionTimeout: c.ElectionTick, randIntn: c.RandIntn,
-		checkQuorum: c.CheckQuorum, preVote: c.PreVote,
+		asyncStorageWrites: c.AsyncStorageWrites, checkQuorum: c.CheckQuorum, preVote: c.PreVote,
 		disableProposalForwarding:   c.DisableProposalForwarding,
 		disableConfChangeValidation: c.DisableConfChangeValidation,
 		stepDownOnRemoval:           c.StepDownOnRemoval,
 		logger:                      c.Logger,
 	}
+	r.raftLog.onlyStored = c.AsyncStorageWrites
 	members, progress, err := confchange.Restore(r.changer(), cs)
 	if err != nil {
 		r.logger.Panicf("raft: node %x cannot start with the members %s of its snapshot: %v", r.id, DescribeConfState(cs), err)
@@ -284,6 +288,10 @@ func (r *raft) send(m pb.Message) {
 	}
 	if m.Term == 0 && m.Type != pb.MsgProp && m.Type != pb.MsgReadIndex {
 		m.Term = r.Term
+	}
+	if r.asyncStorageWrites && isPromise(m.Type) {
+		r.msgsAfterAppend = append(r.msgsAfterAppend, m)
+		return
 	}
 	r.msgs = append(r.msgs, m)
 }

@@ -35,6 +35,11 @@ type raftLog struct {
 
 	committed uint64 // highest index known to be on a quorum
 	applied   uint64 // highest index that the application was handed and advanced past
+	applying  uint64 // highest index that the application was handed
+
+	// onlyStored: committed entries are handed out once they are in Storage, because
+	// another thread applies them than the one that writes them.
+	onlyStored bool
 
 	maxNextEntsSize uint64 // bytes in one Ready.CommittedEntries
 	logger          Logger
@@ -53,9 +58,10 @@ func newLog(storage Storage, maxNextEntsSize uint64, logger Logger) *raftLog {
 	}
 	return &raftLog{
 		storage:         storage,
-		unstable:        unstable{offset: last + 1, logger: logger},
+		unstable:        newUnstable(last+1, logger),
 		committed:       first - 1,
 		applied:         first - 1,
+		applying:        first - 1,
 		maxNextEntsSize: maxNextEntsSize,
 		logger:          logger,
 	}
@@ -100,32 +106,45 @@ func (l *raftLog) appliedTo(i uint64) {
 		l.logger.Panicf("applied(%d) is out of range [prevApplied(%d), committed(%d)]", i, l.applied, l.committed)
 	}
 	l.applied = i
+	l.applying = max(l.applying, i)
 }
 
 // nextEnts returns the entries to apply next: committed, not applied, at most
 // maxNextEntsSize bytes but at least one. What does not fit comes with the next
 // call after appliedTo.
 func (l *raftLog) nextEnts() []pb.Entry {
-	lo := l.nextIndex()
-	if lo > l.committed {
+	lo, last := l.nextIndex(), l.lastToApply()
+	if lo > last {
 		return nil
 	}
-	ents, err := l.slice(lo, l.committed+1, l.maxNextEntsSize)
+	ents, err := l.slice(lo, last+1, l.maxNextEntsSize)
 	if err != nil {
-		l.logger.Panicf("invariant L3: read the committed entries [%d, %d]: %v", lo, l.committed, err)
+		l.logger.Panicf("invariant L3: read the committed entries [%d, %d]: %v", lo, last, err)
 	}
 	return ents
 }
 
+// lastToApply returns the highest index that may be handed out to be applied.
+func (l *raftLog) lastToApply() uint64 {
+	switch {
+	case !l.onlyStored:
+		return l.committed
+	case l.unstable.snapshot != nil:
+		return 0 // it is applied first
+	default:
+		return min(l.committed, l.stableIndex())
+	}
+}
+
 // hasNextEnts reports whether nextEnts would return any.
 func (l *raftLog) hasNextEnts() bool {
-	return l.nextIndex() <= l.committed
+	return l.nextIndex() <= l.lastToApply()
 }
 
 // nextIndex returns the index of the next entry to apply: the one after applied,
 // or the one after a pending snapshot, which is applied before it.
 func (l *raftLog) nextIndex() uint64 {
-	next := l.applied + 1
+	next := max(l.applied, l.applying) + 1
 	if s := l.unstable.snapshot; s != nil {
 		next = max(next, s.Metadata.Index+1)
 	}

@@ -152,10 +152,10 @@ func (rn *RawNode) ApplyConfChange(cc pb.ConfChangeI) *pb.ConfState {
 
 // Step feeds a message that came from another node.
 func (rn *RawNode) Step(m pb.Message) error {
-	if IsLocalMsg(m.Type) {
+	if IsLocalMsg(m.Type) && !isLocalThread(m.From) {
 		return ErrStepLocalMsg
 	}
-	if IsResponseMsg(m.Type) && rn.raft.prs.Progress[m.From] == nil {
+	if IsResponseMsg(m.Type) && !isLocalThread(m.From) && rn.raft.prs.Progress[m.From] == nil {
 		return ErrStepPeerNotFound
 	}
 	return rn.raft.Step(m)
@@ -165,8 +165,8 @@ func (rn *RawNode) Step(m pb.Message) error {
 func (rn *RawNode) HasReady() bool {
 	r := rn.raft
 	l := r.raftLog
-	return len(l.unstable.entries) > 0 || l.hasNextEnts() || l.unstable.snapshot != nil ||
-		len(r.msgs) > 0 || len(r.readStates) > 0 ||
+	return len(l.unstable.lend()) > 0 || l.hasNextEnts() || l.unstable.lendSnapshot() != nil ||
+		len(r.msgs) > 0 || len(r.msgsAfterAppend) > 0 || len(r.readStates) > 0 ||
 		r.hardState() != rn.prevHardSt || r.softState() != rn.prevSoftSt
 }
 
@@ -194,16 +194,19 @@ func (rn *RawNode) peek() Ready {
 	if hs != rn.prevHardSt {
 		rd.HardState = hs
 	}
-	if s := r.raftLog.unstable.snapshot; s != nil {
+	if s := r.raftLog.unstable.lendSnapshot(); s != nil {
 		rd.Snapshot = *s
 	}
 	rd.MustSync = MustSync(hs, rn.prevHardSt, len(rd.Entries))
+	if r.asyncStorageWrites {
+		rd.Messages = r.withStorageWork(rd)
+	}
 	return rd
 }
 
 // handOut records that the application has rd.
 func (rn *RawNode) handOut(rd Ready) {
-	if rn.handedOut {
+	if rn.handedOut && !rn.raft.asyncStorageWrites {
 		rn.raft.logger.Panicf("invariant N1: raft %x hands out a Ready before the Advance of the one before", rn.raft.id)
 	}
 	rn.handedOut = true
@@ -213,14 +216,24 @@ func (rn *RawNode) handOut(rd Ready) {
 	if !IsEmptyHardState(rd.HardState) {
 		rn.prevHardSt = rd.HardState
 	}
-	rn.raft.msgs, rn.raft.readStates = rn.spareMsgs, nil
-	rn.spareMsgs = rd.Messages
+	r := rn.raft
+	r.raftLog.unstable.handOut()
+	if n := len(rd.CommittedEntries); n > 0 {
+		r.raftLog.applying = rd.CommittedEntries[n-1].Index
+	}
+	r.msgs, r.readStates, r.msgsAfterAppend = rn.spareMsgs, nil, nil
+	if !r.asyncStorageWrites {
+		rn.spareMsgs = rd.Messages
+	}
 }
 
 // Advance tells raft that rd, the last Ready, was handled: its Entries are in
 // Storage, its CommittedEntries count as applied.
 func (rn *RawNode) Advance(rd Ready) {
 	r := rn.raft
+	if r.asyncStorageWrites {
+		r.logger.Panicf("raft %x is told to advance; with AsyncStorageWrites the responses to storage messages tell it", r.id)
+	}
 	if !rn.handedOut {
 		r.logger.Panicf("invariant N1: raft %x is told to advance without a Ready", r.id)
 	}

@@ -295,7 +295,7 @@ func TestRegression_R10_RefusedProposalChangesNothing(t *testing.T) {
 
 // R8: an entry counted as stored although another had taken its index.
 func TestRegression_R8_StableToAsksForTheTerm(t *testing.T) {
-	u := unstable{offset: 6, logger: DiscardLogger()}
+	u := newUnstable(6, DiscardLogger())
 	u.append(ents(6, 2, 2, 2)) // 6 to 8 of term 2, handed out to be written
 	u.append(ents(7, 3, 3))    // meanwhile 7 and 8 are replaced by term 3
 

@@ -61,7 +61,7 @@ func (r *raft) acknowledgeOwn() {
 // node's disk does not reach.
 func (r *raft) advanceCommit() {
 	i := r.prs.Committed()
-	if r.leadsAlone() {
+	if r.leadsAlone() && !r.asyncStorageWrites {
 		i = r.raftLog.lastIndex()
 	}
 	if i <= r.raftLog.committed || !r.raftLog.matchTerm(i, r.Term) {

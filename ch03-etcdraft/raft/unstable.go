@@ -34,11 +34,22 @@ const entryChunk = 32
 //	U3. if a snapshot is pending, offset > its index.
 //	U4. an array that was lent out in a Ready is appended to behind the lent part
 //	    but never overwritten.
+//	U5. offset ≤ offsetInProgress ≤ offset + len(entries).
 type unstable struct {
 	snapshot *pb.Snapshot // nil unless one is pending
 	entries  []pb.Entry
 	offset   uint64
 	logger   Logger
+
+	// What was handed out to be written and is not known to be stored yet: the
+	// snapshot, and the entries below offsetInProgress.
+	snapshotInProgress bool
+	offsetInProgress   uint64
+}
+
+// newUnstable returns an empty one behind a Storage that ends before offset.
+func newUnstable(offset uint64, logger Logger) unstable {
+	return unstable{offset: offset, offsetInProgress: offset, logger: logger}
 }
 
 // firstIndex is known here only if a snapshot is pending: the log then starts
@@ -84,10 +95,11 @@ func (u *unstable) append(ents []pb.Entry) {
 		// Reaches below: Storage's entries from first on are void and will be
 		// overwritten, because Ready hands out everything from offset.
 		u.logger.Infof("replace the unstable entries from index %d", first)
-		u.offset = first
+		u.offset, u.offsetInProgress = first, first
 		u.entries = append(make([]pb.Entry, 0, max(len(ents), entryChunk)), ents...)
 	case first < end:
 		u.logger.Infof("truncate the unstable entries before index %d", first)
+		u.offsetInProgress = min(u.offsetInProgress, first)
 		kept := u.entries[: first-u.offset : first-u.offset] // U4: full, so append copies
 		u.entries = append(kept, ents...)
 	default:
@@ -114,6 +126,7 @@ func (u *unstable) stableTo(i, t uint64) {
 	}
 	u.entries = u.entries[i+1-u.offset:]
 	u.offset = i + 1
+	u.offsetInProgress = max(u.offsetInProgress, u.offset)
 	if len(u.entries) == 0 && cap(u.entries) > entryChunk {
 		u.entries = nil // let the large array of a burst go
 	}
@@ -122,23 +135,39 @@ func (u *unstable) stableTo(i, t uint64) {
 // stableSnapTo records that the snapshot at index i is in Storage.
 func (u *unstable) stableSnapTo(i uint64) {
 	if u.snapshot != nil && u.snapshot.Metadata.Index == i {
-		u.snapshot = nil
+		u.snapshot, u.snapshotInProgress = nil, false
 	}
 }
 
 // restore replaces everything by a snapshot.
 func (u *unstable) restore(s pb.Snapshot) {
-	u.offset = s.Metadata.Index + 1
+	u.offset, u.offsetInProgress = s.Metadata.Index+1, s.Metadata.Index+1
 	u.entries = nil
-	u.snapshot = &s
+	u.snapshot, u.snapshotInProgress = &s, false
 }
 
-// lend returns all entries, for a Ready; nil if there are none.
+// lend returns the entries that were not handed out yet, for a Ready; nil if there are
+// none.
 func (u *unstable) lend() []pb.Entry {
-	if len(u.entries) == 0 {
+	from := u.offsetInProgress - u.offset
+	if from == uint64(len(u.entries)) {
 		return nil
 	}
-	return u.entries[:len(u.entries):len(u.entries)]
+	return u.entries[from:len(u.entries):len(u.entries)]
+}
+
+// lendSnapshot returns the snapshot if it was not handed out yet.
+func (u *unstable) lendSnapshot() *pb.Snapshot {
+	if u.snapshotInProgress {
+		return nil
+	}
+	return u.snapshot
+}
+
+// handOut records that everything is in the hands of the application.
+func (u *unstable) handOut() {
+	u.offsetInProgress = u.offset + uint64(len(u.entries))
+	u.snapshotInProgress = u.snapshot != nil
 }
 
 // slice returns the entries in [lo, hi), which must all be here. The caller can

@@ -10,7 +10,7 @@ import (
 
 // The worked example of the type's comment.
 func TestUnstableWorkedExample(t *testing.T) {
-	u := unstable{offset: 6, logger: DiscardLogger()}
+	u := newUnstable(6, DiscardLogger())
 	u.append(ents(6, 1, 1, 1))
 	lent := u.lend()
 	require.Equal(t, ents(6, 1, 1, 1), lent)
@@ -34,7 +34,7 @@ func TestUnstableReplacesFromTheFirstIndexOn(t *testing.T) {
 		{"below the offset: stored entries are void", ents(3, 2, 2), ents(3, 2, 2), 3},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			u := unstable{offset: 5, logger: DiscardLogger()}
+			u := newUnstable(5, DiscardLogger())
 			u.append(ents(5, 1, 1, 1))
 			lent := u.lend()
 			u.append(row.ents)
@@ -43,7 +43,7 @@ func TestUnstableReplacesFromTheFirstIndexOn(t *testing.T) {
 			require.Equal(t, ents(5, 1, 1, 1), lent, "U4: what was lent stays as it was")
 		})
 	}
-	u := unstable{offset: 5, logger: DiscardLogger()}
+	u := newUnstable(5, DiscardLogger())
 	requirePanicHas(t, func() { u.append(ents(7, 1)) }, "invariant U1: append at index 7 leaves a gap after 4")
 }
 
@@ -61,7 +61,7 @@ func TestUnstableStableTo(t *testing.T) {
 		{"beyond the end", 7, 1, 5, 2},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			u := unstable{offset: 5, logger: DiscardLogger()}
+			u := newUnstable(5, DiscardLogger())
 			u.append(ents(5, 1, 1))
 			u.stableTo(row.index, row.term)
 			require.Equal(t, row.wantOffset, u.offset)
@@ -71,7 +71,7 @@ func TestUnstableStableTo(t *testing.T) {
 }
 
 func TestUnstableSnapshot(t *testing.T) {
-	u := unstable{offset: 5, logger: DiscardLogger()}
+	u := newUnstable(5, DiscardLogger())
 	u.append(ents(5, 1, 1))
 	_, ok := u.firstIndex()
 	require.False(t, ok, "without a snapshot, Storage knows where the log starts")
@@ -95,7 +95,7 @@ func TestUnstableSnapshot(t *testing.T) {
 
 // A burst's array is not kept for ever.
 func TestUnstableLetsALargeArrayGo(t *testing.T) {
-	u := unstable{offset: 1, logger: DiscardLogger()}
+	u := newUnstable(1, DiscardLogger())
 	for i := range uint64(600) { // its array has room for 1024
 		u.append(ents(i+1, 1))
 	}

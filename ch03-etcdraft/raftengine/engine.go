@@ -34,13 +34,14 @@ func (e Engine) Start(cfg sim.Config, disk sim.Stored) (n sim.Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	rn, err := raft.NewRawNode(e.config(cfg, store))
+	c := e.config(cfg, store)
+	rn, err := raft.NewRawNode(c)
 	if err != nil {
 		return nil, err
 	}
 	hs, _, _ := store.InitialState()
 	return &node{
-		rn: rn, store: store, explain: cfg.Explain, saved: hs, known: disk.Applied, reportTicks: 2 * cfg.ElectionTicks,
+		async: c.AsyncStorageWrites, rn: rn, store: store, explain: cfg.Explain, saved: hs, known: disk.Applied, reportTicks: 2 * cfg.ElectionTicks,
 	}, nil
 }
 
@@ -70,6 +71,7 @@ type node struct {
 	rn      *raft.RawNode
 	store   *storage
 	explain bool
+	async   bool // raft.Config.AsyncStorageWrites
 
 	known   uint64       // the state machine had applied so much when the node started
 	saved   pb.HardState // that the last Ready asked to save
@@ -130,10 +132,13 @@ type taken struct {
 	rd  raft.Ready
 	any bool         // rd was taken from raft
 	own *pb.Snapshot // a snapshot of this node's, to be saved with it
+
+	// With asynchronous storage writes: what the threads deliver to the node itself.
+	written, applied []pb.Message
 }
 
 func (n *node) Ready() (sim.Ready, bool) {
-	if n.store.writing || n.own == nil && !n.rn.HasReady() {
+	if n.store.writing && !n.async || n.own == nil && !n.rn.HasReady() {
 		return sim.Ready{}, false
 	}
 	var t taken
@@ -144,18 +149,18 @@ func (n *node) Ready() (sim.Ready, bool) {
 		t.own = n.own
 	}
 	n.own, n.store.writing = nil, true
-	return n.translate(t), true
+	return n.translate(&t), true
 }
 
 // translate sorts a Ready by what may leave BEFORE the save is durable: only what a
 // leader sends that has neither been elected nor changed its term since the last one.
-func (n *node) translate(t taken) sim.Ready {
+func (n *node) translate(t *taken) sim.Ready {
 	rd := t.rd
 	news := rd.CommittedEntries
 	for len(news) > 0 && news[0].Index <= n.known {
 		news = news[1:]
 	}
-	out := sim.Ready{Save: save(t), Committed: toSim(news), Engine: t}
+	out := sim.Ready{Save: save(*t), Committed: toSim(news)}
 	if !raft.IsEmptySnap(rd.Snapshot) {
 		out.Snapshot = toSimSnapshot(rd.Snapshot)
 	}
@@ -164,17 +169,50 @@ func (n *node) translate(t taken) sim.Ready {
 	}
 	status := n.rn.BasicStatus()
 	mayOverlap := n.leading && status.RaftState == raft.StateLeader && status.Term == n.saved.Term && status.Vote == n.saved.Vote
-	messages := n.messages(rd.Messages)
-	if mayOverlap {
-		out.Send = messages
-	} else {
-		out.SendAfterSave = messages
+	switch {
+	case n.async:
+		out.Send, out.SendAfterSave = n.sortWork(t)
+	case mayOverlap:
+		out.Send = n.messages(rd.Messages)
+	default:
+		out.SendAfterSave = n.messages(rd.Messages)
 	}
 	n.leading = status.RaftState == raft.StateLeader
 	if !raft.IsEmptyHardState(rd.HardState) {
 		n.saved = rd.HardState
 	}
+	out.Engine = *t
 	return out
+}
+
+// sortWork takes the messages to the threads apart: what they deliver to other nodes
+// leaves after the save, what they deliver to this one is kept in t.
+func (n *node) sortWork(t *taken) (now, afterSave []sim.Message) {
+	var others, promises []pb.Message
+	for _, m := range t.rd.Messages {
+		switch m.Type {
+		case pb.MsgStorageAppend:
+			for _, response := range m.Responses {
+				if response.To == m.From {
+					t.written = append(t.written, response)
+				} else {
+					promises = append(promises, response)
+				}
+			}
+		case pb.MsgStorageApply:
+			t.applied = m.Responses
+		default:
+			others = append(others, m)
+		}
+	}
+	return n.messages(others), n.messages(promises)
+}
+
+// deliver hands back what a thread delivers to its own node.
+func (n *node) deliver(responses []pb.Message) {
+	for _, m := range responses {
+		must(n.rn.Step(m))
+	}
 }
 
 func (n *node) messages(in []pb.Message) []sim.Message {
@@ -197,6 +235,7 @@ func (n *node) Saved(r sim.Ready) {
 	if t.own != nil {
 		n.store.compact(*t.own)
 	}
+	n.deliver(t.written)
 }
 
 func (n *node) Applied(r sim.Ready) {
@@ -210,7 +249,8 @@ func (n *node) Applied(r sim.Ready) {
 			n.store.conf = *n.rn.ApplyConfChange(cc)
 		}
 	}
-	if t.any {
+	n.deliver(t.applied)
+	if t.any && !n.async {
 		n.rn.Advance(t.rd)
 	}
 }

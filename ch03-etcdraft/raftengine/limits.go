@@ -15,5 +15,6 @@ func DrawLimits(c *raft.Config, cfg sim.Config) {
 		c.MaxInflightBytes = max(c.MaxInflightBytes, c.MaxSizePerMsg)
 	}
 	c.MaxCommittedSizePerReady = draw(1, 100, 1<<20)
+	c.AsyncStorageWrites = draw(0, 1) == 1
 	c.MaxUncommittedEntriesSize = draw(0, 0, 50, 500)
 }

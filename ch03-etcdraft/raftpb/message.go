@@ -3,8 +3,7 @@ package raftpb
 import "insideetcd/ch01-intro/api/wire"
 
 // Message is all that members ever say to each other. One flat struct serves every
-// type; which fields count depends on Type (Raft figure 2 names them by RPC). Message
-// has no fields of later versions: 3.6's vote and responses stay inside one process.
+// type; which fields count depends on Type (Raft figure 2 names them by RPC).
 type Message struct {
 	Type       MessageType `json:"type"`
 	To         uint64      `json:"to"`
@@ -18,6 +17,10 @@ type Message struct {
 	Reject     bool        `json:"reject"`
 	RejectHint uint64      `json:"rejectHint"` // where the refusing follower's log might match
 	Context    []byte      `json:"context,omitempty"`
+
+	// What never leaves the process has no encoding: the work of storage threads.
+	Vote      uint64    `json:"-"` // of the HardState in MsgStorageAppend
+	Responses []Message `json:"-"` // to be delivered once the work is done
 }
 
 // MessageType tells what a Message means and which of its fields count.
