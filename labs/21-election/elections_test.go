@@ -24,6 +24,9 @@ const openSeeds = 40
 // clusters of that seed alone.
 func TestElections(t *testing.T) {
 	first, n := uint64(1), uint64(openSeeds)
+	if testing.Short() {
+		n = 4
+	}
 	if *seed != 0 {
 		first, n = *seed, 12
 	}

@@ -80,18 +80,46 @@ func (s *server) state() string {
 	return fmt.Sprintf("as %v in term %d, vote %d, log up to %d/t%d", st.Role, st.Term, st.VotedFor, st.LastIndex, st.LastTerm)
 }
 
+// does runs one input, and explains an invariant that the server found broken.
+func (s *server) does(what string, input func()) {
+	s.t.Helper()
+	defer func() {
+		s.t.Helper()
+		found := recover()
+		if text, ok := found.(string); ok && strings.Contains(text, "invariant P") {
+			explain.That(s.t, false, explain.Case{Given: s.story() + "\n" + what, Expected: "the invariants of the type Server hold", Got: text, Rule: broken(text)})
+		} else if found != nil {
+			panic(found) // still to be written, or a mistake of another kind
+		}
+	}()
+	input()
+}
+
+// broken is the rule behind an invariant.
+func broken(text string) string {
+	if strings.Contains(text, "invariant P2") {
+		return ruleOneVote
+	}
+	return "the numbered invariants above the type Server, ch02-raft/paper/server.go"
+}
+
 // tick lets n ticks pass.
 func (s *server) tick(n int) {
-	for range n {
-		s.Tick()
-	}
+	s.t.Helper()
+	s.does(fmt.Sprintf("%d ticks pass", n), func() {
+		for range n {
+			s.Tick()
+		}
+	})
 	s.tell("after %d ticks: %s", n, s.state())
 }
 
 // hear hands in a message from another server.
 func (s *server) hear(from, term uint64, body paper.Body) {
-	s.Step(paper.Message{From: from, To: 1, Term: term, Body: body})
-	s.tell("server %d sends %v (term %d) %v: now %s", from, body.Kind(), term, body, s.state())
+	s.t.Helper()
+	what := fmt.Sprintf("server %d sends %v (term %d) %v", from, body.Kind(), term, body)
+	s.does(what, func() { s.Step(paper.Message{From: from, To: 1, Term: term, Body: body}) })
+	s.tell("%s: now %s", what, s.state())
 }
 
 // campaigns has the leader of the term, server 2, hand over: a way to a candidacy that
