@@ -5,6 +5,7 @@
 package raftengine
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -77,6 +78,7 @@ type node struct {
 	saved   pb.HardState // that the last Ready asked to save
 	leading bool         // after the last Ready
 	own     *pb.Snapshot // of this node's state machine, not saved yet
+	newest  uint64       // snapshot that was handed out to be saved
 
 	reportTicks int // after so many ticks the application reports a sent snapshot
 	sending     []sending
@@ -121,7 +123,9 @@ func (n *node) Transfer(to uint64) {
 // Compact makes a snapshot, which counts once it is saved.
 func (n *node) Compact(index uint64, state []byte) {
 	term, err := n.store.Term(index)
-	if err != nil {
+	if errors.Is(err, raft.ErrCompacted) {
+		return // a newer one came from the leader
+	} else if err != nil {
 		panic(fmt.Sprintf("a snapshot at %d, which is not in the log: %v", index, err))
 	}
 	n.own = &pb.Snapshot{Data: state, Metadata: pb.SnapshotMetadata{Index: index, Term: term, ConfState: n.store.conf}}
@@ -145,8 +149,9 @@ func (n *node) Ready() (sim.Ready, bool) {
 	if n.rn.HasReady() {
 		t.rd, t.any = n.rn.Ready(), true
 	}
-	if snap := t.rd.Snapshot.Metadata.Index; n.own != nil && snap < n.own.Metadata.Index {
-		t.own = n.own
+	n.newest = max(n.newest, t.rd.Snapshot.Metadata.Index)
+	if n.own != nil && n.own.Metadata.Index > n.newest { // or a leader's has come before it
+		t.own, n.newest = n.own, n.own.Metadata.Index
 	}
 	n.own, n.store.writing = nil, true
 	return n.translate(&t), true
