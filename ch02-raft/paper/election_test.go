@@ -86,6 +86,24 @@ func TestAVoteIsRememberedThroughACrash(t *testing.T) {
 		"a second vote in term 5: votedFor is on disk before the reply leaves (Figure 2, persistent state)")
 }
 
+func TestAVoteCanBeSavedInAnOldTerm(t *testing.T) {
+	c := newCluster(t, 3)
+	c.Ask(Message{From: 2, To: 1, Term: 5, Body: &AppendEntriesReply{}})
+	require.EqualValues(t, 5, c.disks[1].CurrentTerm, "the term comes first, by any message")
+	require.Equal(t, &RequestVoteReply{VoteGranted: true}, c.Ask(Message{From: 2, To: 1, Term: 5, Body: &RequestVote{}}))
+	c.Restart(1)
+	require.Equal(t, &RequestVoteReply{}, c.Ask(Message{From: 3, To: 1, Term: 5, Body: &RequestVote{}}),
+		"a second vote in term 5: votedFor is on disk before the reply leaves (Figure 2, persistent state)")
+}
+
+func TestATermIsRememberedThroughACrash(t *testing.T) {
+	c := newCluster(t, 3)
+	c.Ask(Message{From: 2, To: 1, Term: 5, Body: &AppendEntries{}})
+	c.Restart(1)
+	require.Equal(t, &AppendEntriesReply{}, c.Ask(Message{From: 3, To: 1, Term: 4, Body: &AppendEntries{}}),
+		"it follows a leader of term 4 after one of term 5: currentTerm is on disk before the reply leaves (Figure 2, persistent state)")
+}
+
 func TestNothingIsPromisedBeforeItIsOnDisk(t *testing.T) {
 	c := newCluster(t, 3)
 	s := c.servers[1]

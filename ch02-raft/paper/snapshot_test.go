@@ -31,8 +31,13 @@ func TestALateSnapshotTakesNothingBack(t *testing.T) {
 	s := c.Elect(1)
 	c.Propose(1, "a", "b", "c")
 	c.Tick(2)
+	require.NoError(t, c.servers[2].Compact(3, []byte("own")))
+	c.Deliver()
 	before := *c.disks[2]
-	answer := c.Ask(Message{From: 1, To: 2, Term: 1, Body: &InstallSnapshot{Snapshot: Snapshot{Index: 2, Term: 1, State: []byte("old")}}})
+	var answer Body
+	require.NotPanics(t, func() {
+		answer = c.Ask(Message{From: 1, To: 2, Term: 1, Body: &InstallSnapshot{Snapshot: Snapshot{Index: 2, Term: 1, State: []byte("old")}}})
+	}, "a snapshot of the past changes nothing (InstallSnapshot, §7)")
 	require.Equal(t, &InstallSnapshotReply{MatchIndex: 4}, answer, "the follower says what it has (InstallSnapshot, §7)")
 	require.Equal(t, before, *c.disks[2], "a snapshot of the past changes nothing (InstallSnapshot, §7)")
 	require.Equal(t, []string{"a", "b", "c"}, c.applied[2])
