@@ -12,6 +12,7 @@
 //	token.go                           the token of a user, fetched and renewed
 //	watch_core.go                      what is known of the watches on one stream: a value
 //	watch_stream.go, watch.go          the goroutines around it, and what callers see
+//	watch_backlog.go                   how much may wait for a caller who does not read
 //	keepalive_core.go                  which lease is due when: a value
 //	keepalive.go, lease.go             the goroutines around it, and the other calls
 //	cluster.go, maintenance.go         members; alarms, status, hashes, snapshots

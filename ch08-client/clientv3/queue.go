@@ -6,7 +6,7 @@ import (
 )
 
 // queue hands values from one goroutine to another without ever blocking the first. It
-// has no bound: what bounds it is who fills it.
+// has no bound: what bounds it is who fills it (watch_backlog.go).
 type queue[T any] struct {
 	mu    sync.Mutex
 	items []T

@@ -83,8 +83,8 @@ type Watcher interface {
 	// on). It returns when the server announced the watch, so that later changes are
 	// certainly reported, or when ctx ended. Connections may break: the watch is opened
 	// again where it was, on another member. It ends when ctx ends, or when it cannot go
-	// on, with the reason in the last report. Reports that nobody reads are kept in
-	// memory: read, or end ctx.
+	// on, with the reason in the last report. About 16 MiB of reports that nobody has read
+	// are kept in memory; beyond that the watch pauses until they are read.
 	//
 	// Watches whose contexts carry the same gRPC metadata share a stream.
 	Watch(ctx context.Context, key string, opts ...OpOption) WatchChan
@@ -118,15 +118,17 @@ type watcher struct {
 	streams map[string]*watchStream // by streamKey; a stream leaves with its last watch
 	closed  bool
 	running sync.WaitGroup
+
+	backlogBytes int64 // watchBacklogBytes, but for tests
 }
 
 // NewWatcher makes a Watcher on a client's connection.
 func NewWatcher(c *Client) Watcher {
-	return &watcher{client: c, remote: stub.NewWatchClient(c.conn), streams: map[string]*watchStream{}}
+	return &watcher{client: c, remote: stub.NewWatchClient(c.conn), streams: map[string]*watchStream{}, backlogBytes: watchBacklogBytes}
 }
 
 func (w *watcher) Watch(ctx context.Context, key string, opts ...OpOption) WatchChan {
-	c := newWatchCaller(ctx, opWatch(key, opts))
+	c := newWatchCaller(ctx, opWatch(key, opts), w.backlogBytes)
 	stream := w.join(c)
 	if stream == nil {
 		closed := make(chan WatchResponse, 1)

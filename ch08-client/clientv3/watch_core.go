@@ -61,6 +61,7 @@ const (
 	phaseUnasked watchPhase = iota
 	phaseAsked
 	phaseOpen
+	phasePaused   // canceled by us, to be asked for again: its caller reads too slowly
 	phaseForsaken // asked for; the caller has gone before the announcement
 	phaseClosed
 )
@@ -130,6 +131,26 @@ func (c *watchCore) cancel(w *watchState) []*pb.WatchRequest {
 	}
 	w.phase = phaseClosed
 	return nil
+}
+
+// pause stops an open watch for a while. What comes of it in the meantime is dropped, and
+// asked for again by goOn (W2).
+func (c *watchCore) pause(w *watchState) []*pb.WatchRequest {
+	if w.phase != phaseOpen {
+		return nil
+	}
+	delete(c.open, w.id)
+	c.abandoned[w.id] = true
+	send := []*pb.WatchRequest{cancelRequest(w.id)}
+	w.phase, w.id, w.pieces = phasePaused, -1, nil
+	return send
+}
+
+// goOn ends a pause, unless the watch has ended before.
+func (c *watchCore) goOn(w *watchState) {
+	if w.phase == phasePaused {
+		c.add(w)
+	}
 }
 
 func without(list []*watchState, w *watchState) []*watchState {

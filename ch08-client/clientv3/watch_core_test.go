@@ -166,8 +166,9 @@ func TestNoHistoryLosesOrRepeatsEvents(t *testing.T) {
 		perRevision := rapid.SliceOfN(rapid.IntRange(0, 3), 1, 30).Draw(t, "events of each revision")
 		start := int64(rapid.IntRange(1, len(perRevision)).Draw(t, "start"))
 		c := newWatchCore()
-		c.add(newWatchState(opWatch("k", []OpOption{WithRev(start)})))
-		member := &fakeMember{t: t, perRevision: perRevision, core: c}
+		w := newWatchState(opWatch("k", []OpOption{WithRev(start)}))
+		c.add(w)
+		member := &fakeMember{t: t, perRevision: perRevision, core: c, watch: w}
 		for member.sent < int64(len(perRevision)) || member.id < 0 {
 			member.step()
 		}
@@ -188,6 +189,7 @@ type fakeMember struct {
 	t           *rapid.T
 	perRevision []int
 	core        *watchCore
+	watch       *watchState
 	id          int64 // the watch's number, -1 without one
 	nextID      int64
 	sent        int64 // last revision sent
@@ -205,13 +207,22 @@ func (m *fakeMember) step() {
 			}
 		}
 	}
-	switch rapid.IntRange(0, 5).Draw(m.t, "step") {
+	switch rapid.IntRange(0, 6).Draw(m.t, "step") {
 	case 0:
 		m.core.broken()
 		m.connected = false
 	case 1:
 		if m.id >= 0 { // nothing is missing up to here
 			m.deliver(&pb.WatchResponse{WatchId: m.id, Header: header(m.sent)})
+		}
+	case 2:
+		if m.id >= 0 { // the caller is slow, and then goes on
+			m.core.pause(m.watch)
+			if rapid.Bool().Draw(m.t, "late events") {
+				m.deliver(events(m.id, m.sent+1))
+			}
+			m.core.goOn(m.watch)
+			m.connected = false
 		}
 	default:
 		if m.id < 0 {

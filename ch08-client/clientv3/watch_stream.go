@@ -42,6 +42,7 @@ type watchStream struct {
 type streamInput struct {
 	add       *watchCaller
 	leave     *watchCaller
+	goOn      *watchCaller
 	progress  bool
 	connected *queue[*pb.WatchRequest]
 	answer    *pb.WatchResponse
@@ -54,6 +55,7 @@ type watchCaller struct {
 	ctx       context.Context
 	out       chan WatchResponse
 	reports   *queue[report]
+	backlog   backlog       // of reports, and of the one that deliver holds
 	announced chan struct{} // closed when the watch exists or has ended
 }
 
@@ -68,8 +70,8 @@ func newWatchStream(w *watcher, key string, ctx context.Context) *watchStream {
 	return s
 }
 
-func newWatchCaller(ctx context.Context, op Op) *watchCaller {
-	return &watchCaller{state: newWatchState(op), ctx: ctx, out: make(chan WatchResponse),
+func newWatchCaller(ctx context.Context, op Op, backlogBytes int64) *watchCaller {
+	return &watchCaller{backlog: backlog{limit: backlogBytes}, state: newWatchState(op), ctx: ctx, out: make(chan WatchResponse),
 		reports: newQueue[report](), announced: make(chan struct{})}
 }
 
@@ -123,6 +125,8 @@ func (s *watchStream) take(in streamInput) {
 	case in.leave != nil:
 		delete(s.callers, in.leave.state)
 		s.pending = append(s.pending, s.core.cancel(in.leave.state)...)
+	case in.goOn != nil:
+		s.core.goOn(in.goOn.state)
 	case in.progress:
 		s.pending = append(s.pending, &pb.WatchRequest{
 			RequestUnion: &pb.WatchRequest_ProgressRequest{ProgressRequest: &pb.WatchProgressRequest{}}})
@@ -150,7 +154,11 @@ func (s *watchStream) send() {
 func (s *watchStream) report(reports []report) {
 	for _, r := range reports {
 		if c := s.callers[r.to]; c != nil {
+			pause := c.backlog.add(&r)
 			c.reports.push(r)
+			if pause {
+				s.pending = append(s.pending, s.core.pause(c.state)...)
+			}
 		}
 		if r.last {
 			delete(s.callers, r.to)
@@ -241,6 +249,9 @@ func (s *watchStream) deliver(c *watchCaller) {
 				s.inbox.push(streamInput{leave: c})
 				return
 			}
+		}
+		if c.backlog.taken(&r) {
+			s.inbox.push(streamInput{goOn: c})
 		}
 		if r.last {
 			return
