@@ -12,7 +12,8 @@ type Event struct {
 	// PrevNode is what was there before, a directory without what is in it.
 	PrevNode *Node `json:"prevNode,omitempty"`
 
-	isRefresh bool // only the time to live was renewed: nobody who watches is told
+	isRefresh bool     // only the time to live was renewed: nobody who watches is told
+	gone      []string // paths that were there until this event
 }
 
 // Node is a file or a directory as it is shown.

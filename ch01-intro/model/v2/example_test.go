@@ -92,6 +92,7 @@ func ExampleTree_CompareAndSwap() {
 	s.told(s.CompareAndSwap("/", "1", 0, file("3")))
 	s.told(s.CompareAndDelete("/a", "1", 0))
 	s.told(s.CompareAndDelete("/a", "2", 3))
+	s.told(s.CompareAndDelete("/", "2", 3))
 	// Output:
 	// at 3  {"action":"compareAndSwap","node":{"key":"/a","value":"2","modifiedIndex":3,"createdIndex":1},"prevNode":{"key":"/a","value":"1","modifiedIndex":1,"createdIndex":1}}
 	// at 3  {"errorCode":101,"message":"Compare failed","cause":"[1 != 2] [1 != 3]","index":3}
@@ -101,6 +102,7 @@ func ExampleTree_CompareAndSwap() {
 	// at 3  {"errorCode":107,"message":"Root is read only","cause":"/","index":3}
 	// at 3  {"errorCode":101,"message":"Compare failed","cause":"[1 != 2]","index":3}
 	// at 4  {"action":"compareAndDelete","node":{"key":"/a","modifiedIndex":4,"createdIndex":1},"prevNode":{"key":"/a","value":"2","modifiedIndex":3,"createdIndex":1}}
+	// at 4  {"errorCode":102,"message":"Not a file","index":4}
 }
 
 // A directory is deleted only by those who say that they mean one.
@@ -186,7 +188,9 @@ func ExampleTree_First() {
 	s.told(s.First(v2.Watch{Path: "/dir", Begun: 0}))     // not recursive: not the children
 	s.told(s.First(v2.Watch{Path: "/dir/_hidden"}))       // who knows the name is told
 	s.Delete("/dir", true, true)                          // 4
-	s.told(s.First(v2.Watch{Path: "/dir/a/x", Begun: 3})) // told of the end of what is around it
+	s.told(s.First(v2.Watch{Path: "/dir/a", Begun: 3}))   // told of the end of what is around it
+	s.told(s.First(v2.Watch{Path: "/dir/a/x", Begun: 3})) // there was nothing to end
+	s.told(s.First(v2.Watch{Path: "/dir/a/x", Since: 3, Begun: 4}))
 	past := v2.Watch{Path: "/dir", Recursive: true, Since: 1, Begun: 4}
 	s.told(s.First(past)) // who asks for the past is shown hidden names too
 	for range v2.Kept {
@@ -199,6 +203,8 @@ func ExampleTree_First() {
 	// at 3  {"action":"set","node":{"key":"/dir/a","value":"1","modifiedIndex":2,"createdIndex":2}}
 	// at 3  null
 	// at 3  {"action":"set","node":{"key":"/dir/_hidden","value":"1","modifiedIndex":1,"createdIndex":1}}
+	// at 4  {"action":"delete","node":{"key":"/dir","dir":true,"modifiedIndex":4,"createdIndex":1},"prevNode":{"key":"/dir","dir":true,"modifiedIndex":1,"createdIndex":1}}
+	// at 4  null
 	// at 4  {"action":"delete","node":{"key":"/dir","dir":true,"modifiedIndex":4,"createdIndex":1},"prevNode":{"key":"/dir","dir":true,"modifiedIndex":1,"createdIndex":1}}
 	// at 4  {"action":"set","node":{"key":"/dir/_hidden","value":"1","modifiedIndex":1,"createdIndex":1}}
 	// at 1004  {"errorCode":401,"message":"The event in requested index is outdated and cleared","cause":"the requested history has been cleared [5/1]","index":1004}

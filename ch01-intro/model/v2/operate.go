@@ -105,6 +105,9 @@ func (t *Tree) Update(p string, w Write) (*Event, error) {
 // given. An empty value and the index 0 are not compared.
 func (t *Tree) CompareAndSwap(p, prevValue string, prevIndex uint64, w Write) (*Event, error) {
 	p = clean(p)
+	if p == "/" {
+		return nil, t.refuse(RootReadOnly, "/")
+	}
 	n, err := t.compare(p, prevValue, prevIndex)
 	if err != nil {
 		return nil, err
@@ -131,12 +134,10 @@ func (t *Tree) change(action, p string, n node, w Write) *Event {
 func (t *Tree) compare(p, prevValue string, prevIndex uint64) (node, error) {
 	n, err := t.find(p)
 	switch {
-	case p == "/":
-		return n, t.refuse(RootReadOnly, "/")
 	case err != nil:
 		return n, err
 	case n.isDir:
-		return n, t.refuse(NotAFile, p)
+		return n, t.refuse(NotAFile, strings.TrimSuffix(p, "/"))
 	}
 	var wrong []string
 	if prevValue != "" && prevValue != n.value {
@@ -151,7 +152,8 @@ func (t *Tree) compare(p, prevValue string, prevIndex uint64) (node, error) {
 	return n, nil
 }
 
-// CompareAndDelete deletes a file if it is as CompareAndSwap wants it.
+// CompareAndDelete deletes a file if it is as CompareAndSwap wants it. The root is refused
+// for being a directory, and as such it has no name.
 func (t *Tree) CompareAndDelete(p, prevValue string, prevIndex uint64) (*Event, error) {
 	p = clean(p)
 	if _, err := t.compare(p, prevValue, prevIndex); err != nil {
@@ -181,9 +183,8 @@ func (t *Tree) Delete(p string, dir, recursive bool) (*Event, error) {
 // delete takes a node away. The event shows it without value, at the index of its end.
 func (t *Tree) delete(action, p string) *Event {
 	prev := t.show(p, 0)
-	t.remove(p)
-	gone := &Node{Key: p, Dir: prev.Dir, CreatedIndex: prev.CreatedIndex, ModifiedIndex: t.index + 1}
-	return t.happened(&Event{Action: action, Node: gone, PrevNode: prev})
+	last := &Node{Key: p, Dir: prev.Dir, CreatedIndex: prev.CreatedIndex, ModifiedIndex: t.index + 1}
+	return t.happened(&Event{Action: action, Node: last, PrevNode: prev, gone: t.remove(p)})
 }
 
 // Advance hands the clock in, which never goes back. Every node whose time has come goes, a

@@ -94,13 +94,15 @@ func isBelow(p, dir string) bool {
 	return p != dir && strings.HasPrefix(p, strings.TrimSuffix(dir, "/")+"/")
 }
 
-// remove takes a node away with everything below it.
-func (t *Tree) remove(p string) {
+// remove takes a node away with everything below it, and tells what that was.
+func (t *Tree) remove(p string) (gone []string) {
 	for other := range t.nodes {
 		if other == p || isBelow(other, p) {
 			delete(t.nodes, other)
+			gone = append(gone, other)
 		}
 	}
+	return gone
 }
 
 // makeDir makes a directory with those around it, as far as they are missing.

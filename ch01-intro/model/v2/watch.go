@@ -3,6 +3,7 @@ package v2
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -22,8 +23,11 @@ type Watch struct {
 
 // First returns the first event of a watch; nil as long as there is none. An event concerns
 // a path if it happened there; below it, if the watch is recursive; or around it, if a
-// directory was deleted with all that was in it. A hidden node and what is below it do not
-// concern those who watch from above, unless they ask for the past: then they are shown it.
+// directory ended with all that was in it.
+//
+// Who asks for the past is told more than who waits: of hidden nodes, which those who watch
+// from above do not see otherwise; and of the end of a directory around the path also if
+// nothing was at the path itself.
 //
 // The only refusal is EventsCleared: so many events have happened by the time of the
 // question that the first of those that are wanted is forgotten.
@@ -39,24 +43,29 @@ func (t *Tree) First(w Watch) (*Event, error) {
 	}
 	for i, e := range t.history {
 		index := t.base + uint64(i) + 1
-		if index < since || e.isRefresh || !concerns(e, p, w.Recursive) {
-			continue
-		}
-		if index <= w.Begun || !isHidden(e.Node.Key, p) {
+		isPast := index <= w.Begun
+		if index >= since && !e.isRefresh && concerns(e, p, w.Recursive, isPast) {
 			return e, nil
 		}
 	}
 	return nil, nil
 }
 
-func concerns(e *Event, p string, recursive bool) bool {
+func concerns(e *Event, p string, recursive, isPast bool) bool {
 	key := e.Node.Key
-	isEnd := e.Action == "delete" || e.Action == "expire"
-	return key == p || (recursive && isBelow(key, p)) || (isEnd && e.Node.Dir && isBelow(p, key))
+	switch {
+	case key == p:
+		return true
+	case recursive && isBelow(key, p):
+		return isPast || !isHidden(key, p)
+	case e.gone != nil && e.Node.Dir && isBelow(p, key):
+		return isPast || slices.Contains(e.gone, p)
+	}
+	return false
 }
 
-// isHidden tells whether key is hidden from those who watch p: a name on the way from there
-// begins with an underscore.
+// isHidden tells whether a key below p is hidden from those who watch p: a name on the way
+// from there begins with an underscore.
 func isHidden(key, p string) bool {
-	return isBelow(key, p) && strings.Contains(path.Join("/", key[len(p):]), "/_")
+	return strings.Contains(path.Join("/", key[len(p):]), "/_")
 }
