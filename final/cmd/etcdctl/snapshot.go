@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"os"
 	"runtime/debug"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	bolt "go.etcd.io/bbolt"
@@ -105,6 +107,9 @@ func checkHash(file *os.File, skip bool) (size int64, err error) {
 		return 0, err
 	}
 	size = info.Size()
+	if size < sha256.Size { // in 3.4's words, which looks for the hash first
+		return 0, &fs.PathError{Op: "seek", Path: file.Name(), Err: syscall.EINVAL}
+	}
 	hasHash := size%512 == sha256.Size
 	if hasHash {
 		size -= sha256.Size
