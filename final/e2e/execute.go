@@ -245,25 +245,27 @@ func pickMetrics(exposition string, names []string) string {
 }
 
 // leaseGranted finds the ID in etcdctl's answer to lease grant, leaseID in that
-// of the bare call.
+// of the bare call, of the gateway, and of etcdctl's other formats.
 var (
 	leaseGranted = regexp.MustCompile(`(?m)^lease ([0-9a-f]{16}) granted with TTL`)
-	leaseID      = regexp.MustCompile(`(?m)^ID: (\d+)$`)
+	leaseID      = regexp.MustCompile(`(?m)^ID: (\d+)$|"(?:ID|id)" ?: ?"?(\d+)`)
+	grantsLease  = regexp.MustCompile(`^Lease/LeaseGrant|^lease grant|/lease/grant`)
 )
 
 // learnLeases makes new lease IDs known to masks and to $LEASE1, $LEASE2, …
 func (r *run) learnLeases(step Step, text string) {
+	if !grantsLease.MatchString(step.Rest) {
+		return
+	}
 	var ids []uint64
 	for _, m := range leaseGranted.FindAllStringSubmatch(text, -1) {
 		if id, err := strconv.ParseUint(m[1], 16, 64); err == nil {
 			ids = append(ids, id)
 		}
 	}
-	if strings.HasPrefix(step.Rest, "Lease/LeaseGrant") {
-		for _, m := range leaseID.FindAllStringSubmatch(text, -1) {
-			if id, err := strconv.ParseUint(m[1], 10, 64); err == nil {
-				ids = append(ids, id)
-			}
+	for _, m := range leaseID.FindAllStringSubmatch(text, -1) {
+		if id, err := strconv.ParseUint(m[1]+m[2], 10, 64); err == nil && id>>32 != 0 { // not one that a script chose
+			ids = append(ids, id)
 		}
 	}
 	for _, id := range ids {
@@ -280,6 +282,9 @@ func (r *run) visible(step Step, text string) string {
 	r.learnLeases(step, text)
 	var b strings.Builder
 	text = strings.ReplaceAll(r.mask.Apply(text), r.dir, "$DIR")
+	if step.Verb == "etcdctl" {
+		text = hideHelp(text)
+	}
 	if strings.Contains(step.Rest, "-w table") {
 		text = squeezeTable(text)
 	}

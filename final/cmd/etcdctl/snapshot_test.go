@@ -17,20 +17,6 @@ import (
 	"insideetcd/ch08-client/clientv3"
 )
 
-// command runs a program without endpoints; standard output, error and status, the log
-// lines of 3.4's restore left out.
-func command(t *testing.T, binary, dir string, args ...string) string {
-	t.Helper()
-	cmd := exec.Command(binary, args...)
-	cmd.Env = []string{"ETCDCTL_API=3"}
-	cmd.Dir = dir
-	var out strings.Builder
-	cmd.Stdout, cmd.Stderr = &out, &out
-	_ = cmd.Run()
-	p := &player{dir: dir}
-	return p.mask(out.String(), "") + cmd.ProcessState.String()
-}
-
 // savedSnapshot is a snapshot of a member with some history.
 func savedSnapshot(t *testing.T, binary string) string {
 	t.Helper()

@@ -28,8 +28,7 @@ func TestEqualsDebiansEtcdctlWithoutServer(t *testing.T) {
 		timer := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
 		defer timer.Stop()
 		_ = cmd.Run()
-		p := &player{dir: "/dev/null/none"}
-		return inner.ReplaceAllString(p.mask(out.String(), command), "E") + cmd.ProcessState.String()
+		return inner.ReplaceAllString(mask(out.String(), ""), "E") + cmd.ProcessState.String()
 	}
 	for _, command := range []string{
 		"get a", "put a b", "del a", "member list", "alarm list", "alarm disarm", "compaction 3", "lease grant 5",
