@@ -33,7 +33,12 @@ func fetch(revs []Revision, record func(Revision) []byte, ro RangeOptions) (kvs 
 			size += protowire.SizeVarint(uint64(len(kv))) - 1
 		}
 	}
-	arena, short := make([]byte, 0, size), []byte(nil)
+	arena, short := []byte(nil), []byte(nil)
+	if frame > 0 {
+		arena = newArena(size) // it may be given back
+	} else {
+		arena = make([]byte, 0, size)
+	}
 	for i, kv := range kvs {
 		if ro.KeysOnly {
 			short = kv.AppendWithoutValue(short[:0])

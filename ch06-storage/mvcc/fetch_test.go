@@ -81,3 +81,38 @@ func TestAListIsCopiedOnce(t *testing.T) {
 	})
 	require.LessOrEqual(t, allocs, 3.0, "the slice, the arena, the order")
 }
+
+// What was given back is used again, and no list that is in use is written to.
+func TestListsInUseKeepTheirMemory(t *testing.T) {
+	m := newMember(t)
+	for i := range 200 {
+		m.put(fmt.Sprintf("k%03d", i), string(bytes.Repeat([]byte{byte(i)}, 1000)))
+	}
+	list := func() RangeResult {
+		res, err := m.Range(interval.New([]byte("k"), []byte("l")), RangeOptions{FrameTag: 0x12})
+		require.NoError(t, err)
+		return res
+	}
+	want := bytes.Clone(list().Framed)
+	require.Greater(t, len(want), 1<<leastArenaBits)
+	var inUse []RangeResult
+	for i := range 50 {
+		res := list()
+		if i%2 == 0 {
+			inUse = append(inUse, res)
+			continue
+		}
+		clear(res.Framed)
+		Recycle(res.Framed)
+	}
+	for _, res := range inUse {
+		require.Equal(t, want, res.Framed)
+	}
+	for _, size := range []int{0, 1, 1 << leastArenaBits, 1<<leastArenaBits + 1, 1 << mostArenaBits, 1<<mostArenaBits + 1} {
+		arena := newArena(size)
+		require.Empty(t, arena)
+		require.GreaterOrEqual(t, cap(arena), size)
+		Recycle(arena)
+		Recycle(make([]byte, 0, 100_000)) // is no arena, so nobody gets it
+	}
+}

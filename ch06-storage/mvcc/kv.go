@@ -32,7 +32,7 @@ type RangeResult struct {
 	// memory: whoever keeps one keeps all of them.
 	KVs []mvccpb.RawKeyValue
 	// Framed is that piece of memory: each record behind its tag and its length, so that
-	// an answer can be sent as it lies there.
+	// an answer can be sent as it lies there. Then Recycle may have it.
 	Framed []byte
 	// Count is the number of keys that match, whatever the limit.
 	Count int64

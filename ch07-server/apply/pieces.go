@@ -2,6 +2,8 @@ package apply
 
 import (
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"insideetcd/ch06-storage/mvcc"
 )
 
 // tagRangeKvs stands before each key-value in an encoded RangeResponse.
@@ -11,20 +13,28 @@ const tagRangeKvs = fieldRangeKvs<<3 | byte(protowire.BytesType)
 const leastSpliced = 16 << 10
 
 // Pieces returns the encoding of a long list without copying it once more: what comes before
-// the key-values, the memory into which they were read, and what comes behind. It returns
+// the key-values, the memory into which they were read, and what comes behind. The list is
 // nil where the key-values do not lie there as they are to be sent, or are few. Nobody may
 // write to the pieces.
-func (r *RangeResponse) Pieces() [][]byte {
-	list := r.list()
+func (r *RangeResponse) Pieces() (before, list, behind []byte) {
+	list = r.list()
 	if len(list) < leastSpliced {
-		return nil
+		return nil, nil, nil
 	}
 	ends := make([]byte, 0, r.Size()-len(list))
 	ends = appendHeader(ends, r.Header)
 	n := len(ends)
 	ends = appendBool(ends, fieldRangeMore, r.More)
 	ends = appendInt64(ends, fieldRangeCount, r.Count)
-	return [][]byte{ends[:n:n], list, ends[n:]}
+	return ends[:n:n], list, ends[n:]
+}
+
+// Release gives the memory of the key-values back when they have been sent: it will be
+// written to, so nobody may hold on to one of them. The answer has none from then on.
+func (r *RangeResponse) Release() {
+	framed := r.framed
+	r.Kvs, r.framed = nil, nil
+	mvcc.Recycle(framed)
 }
 
 // list returns the part of framed that is the encoding of Kvs, nil if there is none: then

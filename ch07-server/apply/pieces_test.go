@@ -38,17 +38,20 @@ func TestPiecesAreTheEncoding(t *testing.T) {
 			tc.r.Key, tc.r.RangeEnd = []byte("k"), []byte("l")
 			resp := m.get(tc.r)
 			resp.Header.ClusterId, resp.Header.RaftTerm = 1<<63, 4
-			pieces := resp.Pieces()
-			require.Equal(t, tc.inPlace, pieces != nil)
+			before, list, behind := resp.Pieces()
+			require.Equal(t, tc.inPlace, list != nil)
 			if tc.inPlace {
-				require.Same(t, &resp.framed[0], &pieces[1][0], "not copied")
-				require.Equal(t, resp.AppendTo(nil), bytes.Join(pieces, nil))
+				require.Same(t, &resp.framed[0], &list[0], "not copied")
+				require.Equal(t, resp.AppendTo(nil), slices.Concat(before, list, behind))
 			}
 			message, err := resp.Proto()
 			require.NoError(t, err)
 			want, err := message.MarshalVTStrict()
 			require.NoError(t, err)
 			require.Equal(t, want, resp.AppendTo(nil))
+			resp.Release()
+			resp.Release()
+			require.Empty(t, resp.Kvs, "nobody sees memory that others write to")
 		})
 	}
 }
@@ -74,6 +77,7 @@ func TestPiecesOfAChangedList(t *testing.T) {
 	} {
 		resp := m.get(&pb.RangeRequest{Key: []byte("k"), RangeEnd: []byte("l")})
 		resp.Kvs = change(resp.Kvs)
-		require.Nil(t, resp.Pieces(), name)
+		_, list, _ := resp.Pieces()
+		require.Nil(t, list, name)
 	}
 }

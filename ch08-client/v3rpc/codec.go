@@ -22,8 +22,9 @@ import (
 //	    frames. From then on anybody may overwrite it.
 //	C3  Unmarshal copies every string and byte slice out of the received buffer, because
 //	    gRPC recycles that buffer as soon as Unmarshal returns.
-//	C4  What a message hands over encoded is gRPC's to read until it has sent it, so
-//	    nobody writes to it again; it is not of the pool.
+//	C4  What a message hands over encoded is gRPC's to read until it has sent it. Nobody
+//	    writes to it before; it is not of the pool. A long list goes back to where it came
+//	    from when it was sent: its answer must not be looked at after Marshal.
 //
 // The zero Codec is ready for use.
 type Codec struct {
@@ -61,8 +62,20 @@ var answerBuffers = func() mem.BufferPool {
 	return pool
 }()
 
-// inPieces is a message whose encoding lies in memory already, or most of it; nil if not.
-type inPieces interface{ Pieces() [][]byte }
+// inPieces is a message whose encoding lies in memory already, but for its ends; list is nil
+// if not. Release gets the memory of the list back.
+type inPieces interface {
+	Pieces() (before, list, behind []byte)
+	Release()
+}
+
+// releaser stands where gRPC expects the pool to which the list goes back.
+type releaser struct{ inPieces }
+
+func (r releaser) Put(*[]byte) { r.Release() }
+func (r releaser) Get(int) *[]byte {
+	panic("v3rpc: an answer in pieces has no memory to give")
+}
 
 // buffered is a message that has memory of its own for its encoding.
 type buffered interface{ Buffers() mem.BufferSlice }
@@ -73,8 +86,10 @@ func (c Codec) Marshal(v any) (mem.BufferSlice, error) {
 	case buffered:
 		return c.passOn(m.Buffers()), nil
 	case inPieces:
-		if pieces := m.Pieces(); pieces != nil {
-			return c.passOn(buffersOf(pieces)), nil
+		if before, list, behind := m.Pieces(); list != nil {
+			return c.passOn(mem.BufferSlice{
+				mem.SliceBuffer(before), mem.NewBuffer(&list, releaser{m}), mem.SliceBuffer(behind),
+			}), nil
 		}
 	}
 	size, err := encodedSize(v)
@@ -101,14 +116,6 @@ func (c Codec) Marshal(v any) (mem.BufferSlice, error) {
 		return nil, err
 	}
 	return mem.BufferSlice{mem.NewBuffer(b, pool)}, nil
-}
-
-func buffersOf(pieces [][]byte) mem.BufferSlice {
-	buffers := make(mem.BufferSlice, len(pieces))
-	for i, piece := range pieces {
-		buffers[i] = mem.SliceBuffer(piece)
-	}
-	return buffers
 }
 
 func (c Codec) passOn(buffers mem.BufferSlice) mem.BufferSlice {
