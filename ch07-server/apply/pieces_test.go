@@ -51,7 +51,7 @@ func TestPiecesAreTheEncoding(t *testing.T) {
 			require.Equal(t, want, resp.AppendTo(nil))
 			resp.Release()
 			resp.Release()
-			require.Empty(t, resp.Kvs, "nobody sees memory that others write to")
+			require.Zero(t, len(resp.Kvs), "nobody sees memory that others write to")
 		})
 	}
 }
