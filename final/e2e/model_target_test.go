@@ -19,6 +19,8 @@ import (
 	"insideetcd/ch08-client/v3rpc/stub"
 )
 
+const callTimeout = 20 * time.Second
+
 // overGRPC is a running server as the target of a comparison: each request is a call, all
 // watches are on one stream.
 type overGRPC struct {
@@ -72,35 +74,40 @@ func (t *overGRPC) receive() {
 }
 
 func (t *overGRPC) Do(request any) (any, error) {
-	ctx, cancel := context.WithTimeout(t.ctx, 20*time.Second)
+	return ask(t.ctx, t.kv, t.lease, request, callTimeout)
+}
+
+// ask makes one call. Its error is a refusal, or says that nobody knows what has happened.
+func ask(ctx context.Context, kv stub.KVClient, lease stub.LeaseClient, request any, patience time.Duration) (any, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	switch r := request.(type) {
 	case *pb.RangeRequest:
-		return answered(t.kv.Range(ctx, r))
+		return answered(kv.Range(ctx, r))
 	case *pb.PutRequest:
-		return answered(t.kv.Put(ctx, r))
+		return answered(kv.Put(ctx, r))
 	case *pb.DeleteRangeRequest:
-		return answered(t.kv.DeleteRange(ctx, r))
+		return answered(kv.DeleteRange(ctx, r))
 	case *pb.TxnRequest:
-		return answered(t.kv.Txn(ctx, r))
+		return answered(kv.Txn(ctx, r))
 	case *pb.CompactionRequest:
-		return answered(t.kv.Compact(ctx, r))
+		return answered(kv.Compact(ctx, r))
 	case *pb.LeaseGrantRequest:
-		return answered(t.lease.LeaseGrant(ctx, r))
+		return answered(lease.LeaseGrant(ctx, r))
 	case *pb.LeaseRevokeRequest:
-		return answered(t.lease.LeaseRevoke(ctx, r))
+		return answered(lease.LeaseRevoke(ctx, r))
 	case *pb.LeaseTimeToLiveRequest:
-		return answered(t.lease.LeaseTimeToLive(ctx, r))
+		return answered(lease.LeaseTimeToLive(ctx, r))
 	case *pb.LeaseLeasesRequest:
-		return answered(t.lease.LeaseLeases(ctx, r))
+		return answered(lease.LeaseLeases(ctx, r))
 	case *pb.LeaseKeepAliveRequest:
-		return answered(t.keepAlive(ctx, r))
+		return answered(keepAlive(ctx, lease, r))
 	}
 	return nil, fmt.Errorf("%T is no request", request)
 }
 
-func (t *overGRPC) keepAlive(ctx context.Context, r *pb.LeaseKeepAliveRequest) (*pb.LeaseKeepAliveResponse, error) {
-	stream, err := t.lease.LeaseKeepAlive(ctx)
+func keepAlive(ctx context.Context, lease stub.LeaseClient, r *pb.LeaseKeepAliveRequest) (*pb.LeaseKeepAliveResponse, error) {
+	stream, err := lease.LeaseKeepAlive(ctx)
 	if err != nil {
 		return nil, err
 	}

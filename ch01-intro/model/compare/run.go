@@ -140,7 +140,7 @@ func (r *run) ask(request any) error {
 	if got.Err != nil && !isRefusal(got.Err) {
 		return fmt.Errorf("%v: %w", request, got.Err)
 	}
-	if equal(want, got) {
+	if Same(want, got) {
 		return nil
 	}
 	return r.diverged(&Divergence{Before: before, Request: request, Want: want, Got: got})
@@ -306,7 +306,9 @@ func sameError(a, b error) bool {
 	return x == nil || *x == *y
 }
 
-func equal(want, got Outcome) bool {
+// Same tells whether two outcomes mean the same: the same refusal, or equal answers but for
+// what a model cannot know.
+func Same(want, got Outcome) bool {
 	if want.Err != nil || got.Err != nil {
 		return sameError(want.Err, got.Err)
 	}
