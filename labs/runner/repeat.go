@@ -24,9 +24,9 @@ func (b *Binary) Repeat(ctx context.Context, times, threads int, limit time.Dura
 	case ctx.Err() != nil:
 		return "", "", ctx.Err()
 	case inner.Err() != nil:
-		return TimedOut, output.String(), nil
+		return TimedOut, output.kept.String(), nil
 	case err != nil:
-		return Failed, output.String(), nil
+		return Failed, output.kept.String(), nil
 	}
-	return Passed, output.String(), nil
+	return Passed, output.kept.String(), nil
 }

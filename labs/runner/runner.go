@@ -165,7 +165,7 @@ func (b *Binary) Run(ctx context.Context, test string, limits Limits, flags ...s
 	if exit := (*exec.ExitError)(nil); runErr != nil && !errors.As(runErr, &exit) && !errors.Is(runErr, exec.ErrWaitDelay) && inner.Err() == nil {
 		return result, fmt.Errorf("runner: %w", runErr)
 	}
-	events, err := readEvents(ctx, output.Bytes())
+	events, err := readEvents(ctx, output.kept.Bytes())
 	if err != nil {
 		return result, err
 	}
@@ -206,22 +206,23 @@ func pattern(test string) string {
 	return strings.Join(parts, "/")
 }
 
-// limitedBuffer keeps the first limit bytes and calls full once when there are more.
+// limitedBuffer keeps the first limit bytes and calls full once when there are more. It
+// has Write alone: a ReadFrom, as bytes.Buffer has it, would be used to get past the limit.
 type limitedBuffer struct {
-	bytes.Buffer
+	kept     bytes.Buffer
 	limit    int
 	full     func()
 	overflow bool
 }
 
 func (l *limitedBuffer) Write(p []byte) (int, error) {
-	if room := l.limit - l.Len(); len(p) > room {
-		l.Buffer.Write(p[:max(room, 0)])
+	if room := l.limit - l.kept.Len(); len(p) > room {
+		l.kept.Write(p[:max(room, 0)])
 		if !l.overflow {
 			l.overflow = true
 			l.full()
 		}
 		return len(p), nil
 	}
-	return l.Buffer.Write(p)
+	return l.kept.Write(p)
 }

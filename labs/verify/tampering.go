@@ -26,6 +26,7 @@ var tamperers = []tamperer{
 	{"edited tests", editTests},
 	{"os.Exit(0)", inFront(`"os"`, `func init() { os.Exit(0) }`)},
 	{"os.Exit(0) when asked to work", inBodies(`"os"`, `os.Exit(0)`)},
+	{"syscall.Exit(0) when asked to work", inBodies(`"syscall"`, `syscall.Exit(0)`)},
 	{"fake output", inFront(`"fmt"; "os"`, fakePass+`func init() { fakePass(); os.Exit(0) }`)},
 	{"fake output, and the tests go on", inFront(`"fmt"; "os"`, fakePass+`func init() { fakePass() }`)},
 	{"endless loop", inBodies(``, `for { }`)},
@@ -33,7 +34,7 @@ var tamperers = []tamperer{
 	{"huge output", inBodies(`"fmt"`, `for { fmt.Println("a line of a very long story about nothing at all") }`)},
 	{"goroutine that logs fatal", inFront(`"log"`, `func init() { go log.Fatal("out of here") }`)},
 	{"goroutine that ends the process", inFront(`"os"`, `func init() { go os.Exit(0) }`)},
-	{"recovered panic", inBodies(`"runtime"`, `runtime.Goexit()`)},
+	{"a goroutine that ends early", inBodies(`"runtime"`, `runtime.Goexit()`)},
 }
 
 // fakePass prints what a passed test prints, frames and all.
