@@ -15,13 +15,8 @@ func (s *Server) resetElectionTimer() {
 	s.election = timer{timeout: s.ElectionTicks + s.Rand.IntN(s.ElectionTicks)}
 }
 
-// electionTimeout begins a campaign (Rules for Servers, followers 2 and candidates 4). A
-// server whose disk is busy waits for it: its requests could not leave, and would be of an old
-// term when they do.
+// electionTimeout begins a campaign (Rules for Servers, followers 2 and candidates 4).
 func (s *Server) electionTimeout() {
-	if s.handed.saving {
-		return
-	}
 	rule := RuleFollowers2
 	if s.role == Candidate {
 		rule = RuleCandidates4

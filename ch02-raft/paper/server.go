@@ -165,14 +165,16 @@ func reachedByMajority[V int64 | uint64](s *Server, value func(*peer) V) V {
 	return values[s.majority()-1]
 }
 
-// Tick tells the server that one tick of its clock has passed.
+// Tick tells the server that one tick of its clock has passed. A server whose disk is busy
+// waits for it with a campaign: its requests could not leave, and would be of an old term
+// when they do.
 func (s *Server) Tick() {
 	s.clock++
 	s.silence++
 	s.election.elapsed++
 	if s.role == Leader {
 		s.tickLeader()
-	} else if s.election.elapsed >= s.election.timeout {
+	} else if s.election.elapsed >= s.election.timeout && !s.handed.saving {
 		s.electionTimeout()
 	}
 	s.check()
