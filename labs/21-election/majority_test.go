@@ -50,7 +50,7 @@ func TestANewLeaderBegins(t *testing.T) {
 	s := start(t, 3, withLog(1, 1))
 	s.campaigns(1)
 	s.vote(3, true)
-	out, _ := s.Take()
+	out := s.take()
 	st := s.Status()
 	expect(s, ruleLeader, "last entry index/term", "3/2", fmt.Sprintf("%d/%d", st.LastIndex, st.LastTerm))
 	e, _ := s.EntryAt(3)

@@ -12,9 +12,9 @@ import (
 // answer is what server 1 says to a RequestVote.
 func (s *server) answer(from, term uint64, ask *paper.RequestVote) (granted, afterSave bool) {
 	s.t.Helper()
-	s.Take()
+	s.take()
 	s.hear(from, term, ask)
-	out, _ := s.Take()
+	out := s.take()
 	replies, afterSave := sent(out, paper.KindRequestVoteReply)
 	expect(s, ruleOneVote, "RequestVoteReply to", []uint64{from}, receivers(replies))
 	granted = replies[0].Body.(*paper.RequestVoteReply).VoteGranted
@@ -45,9 +45,9 @@ func TestANewTermIsANewVote(t *testing.T) {
 
 func TestAVoteIsSavedBeforeItIsTold(t *testing.T) {
 	s := start(t, 3, inTerm(1))
-	s.Take()
+	s.take()
 	s.hear(3, 2, &paper.RequestVote{})
-	out, _ := s.Take()
+	out := s.take()
 	_, afterSave := sent(out, paper.KindRequestVoteReply)
 	expect(s, ruleSaved, "the reply waits for the save", true, afterSave)
 	saved := paper.HardState{}

@@ -133,8 +133,9 @@ func (h *Hunter) passesWithout(ctx context.Context, folder, test string, flags [
 }
 
 var (
-	// assertion is the line of a test, or of a helper, that said what is wrong.
-	assertion = regexp.MustCompile(`(?m)^\s+(Error Trace:\s+)?\S+\.go:\d+`)
+	// assertion is the line of a test, or of a helper, that said what is wrong, or the end
+	// of what an Example printed.
+	assertion = regexp.MustCompile(`(?m)^\s+(Error Trace:\s+)?\S+\.go:\d+|^want:$`)
 	panicked  = regexp.MustCompile(`(?m)^\s*(panic|fatal error): .*(\n.*)?`)
 	failLine  = regexp.MustCompile(`(?m)^ *--- FAIL: \S+`)
 	seedsLine = regexp.MustCompile(`(?i)\bseeds tried: (\d+)`)
