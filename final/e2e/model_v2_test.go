@@ -52,7 +52,7 @@ func TestV2ModelAgreesWithDebian(t *testing.T) {
 	for seed := *modelSeed; seed < *modelSeed+uint64(*modelHistories); seed++ {
 		s, err := NewServer(binary, t.TempDir(), Options{Flags: []string{"--enable-v2"}})
 		require.NoError(t, err)
-		h := &v2History{t: t, s: s, Rand: rand.New(rand.NewPCG(seed, 3))}
+		h := &v2History{t: t, s: s, seed: seed, Rand: rand.New(rand.NewPCG(seed, 3))}
 		func() {
 			defer s.Close()
 			require.NoError(t, s.Start())
@@ -72,6 +72,7 @@ type v2History struct {
 	t *testing.T
 	*rand.Rand
 	s     *Server
+	seed  uint64
 	tree  *modelv2.Tree
 	calls []string
 	waits []*v2Wait
@@ -92,8 +93,8 @@ func (h *v2History) begin() {
 }
 
 func (h *v2History) fail(call v2Call, want, got v2Answer) {
-	h.t.Fatalf("the model and %s part:\n%s\n%s\n  model:  %s\n  target: %s\nreplay: go test ./final/e2e -run '^%s$' -model.seed=N -model.v2steps=%d",
-		h.s.Binary, strings.Join(h.calls, "\n"), call, want, got, h.t.Name(), *modelV2Steps)
+	h.t.Fatalf("the model and %s part:\n%s\n%s\n  model:  %s\n  target: %s\nreplay: go test ./final/e2e -run '^%s$' -model.seed=%d -model.histories=1 -model.v2steps=%d",
+		h.s.Binary, strings.Join(h.calls, "\n"), call, want, got, h.t.Name(), h.seed, *modelV2Steps)
 }
 
 func (h *v2History) one(n int) bool { return h.IntN(n) == 0 }
