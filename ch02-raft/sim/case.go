@@ -52,7 +52,7 @@ type Rates struct {
 type Action struct {
 	At   int64  `json:"at"`
 	Kind string `json:"kind"`
-	Node uint64 `json:"node,omitempty"` // 0: the leader elected last
+	Node uint64 `json:"node,omitempty"` // 0: the leader elected last; of requests: see Put
 	Peer uint64 `json:"peer,omitempty"`
 	For  int64  `json:"for,omitempty"` // until it ends by itself; 0: it does not
 	Arg  uint64 `json:"arg,omitempty"`
@@ -70,13 +70,24 @@ const (
 	Deafen       = "deafen"        // nothing arrives at Node
 	Cut          = "cut"           // nothing arrives from Node at Peer
 	Heal         = "heal"          // all cuts end
+	Lag          = "lag"           // messages to Node take Arg microseconds longer
 	SlowDisk     = "slow-disk"     // writes of Node take Arg times as long
 	Transfer     = "transfer"      // Node is asked to hand over to Peer
 	CompactLog   = "compact"       // Node makes a snapshot
 	Hurry        = "hurry"         // Node's clock ticks Arg times at once (for runs made by hand: it breaks the drift bound)
-	Put          = "put"           // a client writes Key; it asks Node first, then the others
-	CAS          = "cas"           // a client replaces the value of Key that clients saw last
-	Get          = "get"           // a client reads Key
+
+	// These wait for the next election and hit the new leader Arg microseconds later.
+	CrashElected   = "crash-elected"
+	IsolateElected = "isolate-elected"
+	MuteElected    = "mute-elected"
+	DeafenElected  = "deafen-elected"
+
+	// A client asks Node first, then the others. With Node 0 it asks a server that takes
+	// itself for the leader: for a write the one of the highest term, for a read the one
+	// of the lowest, which may have been deposed.
+	Put = "put" // a client writes Key
+	CAS = "cas" // a client replaces the value of Key that clients saw last
+	Get = "get" // a client reads Key
 )
 
 // String is the action in one line.
@@ -84,7 +95,9 @@ func (a Action) String() string {
 	s := fmt.Sprintf("%9.3f ms %s", float64(a.At)/1000, a.Kind)
 	switch a.Kind {
 	case Put, CAS, Get:
-		return fmt.Sprintf("%s %s at S%d", s, a.Key, a.Node)
+		return fmt.Sprintf("%s %s at %s", s, a.Key, server(a.Node))
+	case CrashElected, IsolateElected, MuteElected, DeafenElected:
+		s += fmt.Sprintf(" after %.1f ms", float64(a.Arg)/1000)
 	case Partition:
 		s += " " + mask(a.Arg)
 	case Heal:
@@ -93,6 +106,9 @@ func (a Action) String() string {
 	}
 	if a.Peer != 0 {
 		s += fmt.Sprintf(" → S%d", a.Peer)
+	}
+	if a.Kind == Lag {
+		s += fmt.Sprintf(" by %.1f ms", float64(a.Arg)/1000)
 	}
 	if a.Kind == SlowDisk || a.Kind == Hurry {
 		s += fmt.Sprintf(" ×%d", a.Arg)
@@ -125,7 +141,7 @@ func mask(bits uint64) string {
 func Draw(engine string, nodes int, seed uint64) Case {
 	d := dice{rand.New(rand.NewPCG(seed, uint64(nodes)))}
 	c := Case{Engine: engine, Nodes: nodes, Seed: seed, Rates: drawRates(d)}
-	for _, draw := range []func(dice, *Case){drawRequests, drawCrashes, drawCuts, drawDisks, drawTransfers} {
+	for _, draw := range []func(dice, *Case){drawRequests, drawCrashes, drawCuts, drawHunts, drawLags, drawDisks, drawTransfers} {
 		draw(d, &c)
 	}
 	slices.SortStableFunc(c.Actions, func(a, b Action) int { return int(a.At - b.At) })
@@ -158,9 +174,11 @@ func drawRates(d dice) Rates {
 	r.TimeoutTicks = d.choose(1, 2, 4) * int64(r.ElectionTicks)
 	if d.oneIn(2) {
 		r.DriftPercent = int(d.between(1, 10))
+	} else if d.oneIn(3) && r.ElectionTicks >= 10 {
+		r.DriftPercent = 30 // more than clocks do, and enough to show who trusts them
 	}
 	if d.oneIn(2) {
-		r.Late, r.LateMax = int(d.between(1, 50)), d.between(Tick, 40*Tick)
+		r.Late, r.LateMax = int(d.choose(1, 10, 50, 200)), d.between(Tick, 60*Tick)
 	}
 	if d.oneIn(2) {
 		r.Loss = int(d.choose(1, 10, 50, 150))
@@ -201,13 +219,20 @@ func someone(d dice, c *Case) uint64 {
 	return uint64(d.between(1, int64(c.Nodes)))
 }
 
+// timeouts is a time of up to most election timeouts. Faults have the measure of elections:
+// it is while one leader follows another that something can go wrong.
+func (c *Case) timeouts(d dice, most int64) int64 {
+	return d.between(1, most*int64(c.Rates.ElectionTicks)*Tick)
+}
+
 func drawRequests(d dice, c *Case) {
 	if d.oneIn(16) {
 		return
 	}
 	keys := d.between(1, 4)
 	reads, swaps := int(d.between(0, 6)), int(d.between(0, 3))
-	requests := d.between(20, 120)
+	requests := d.between(20, 150)
+	toLeaders := int(d.between(0, 3))
 	recur(d, c, c.Rates.Ticks*Tick/requests, func(at int64) {
 		kind := Put
 		switch n := d.IntN(10); {
@@ -217,7 +242,11 @@ func drawRequests(d dice, c *Case) {
 			kind = CAS
 		}
 		for range d.choose(1, 1, 1, 3) { // now and then several at once
-			c.add(Action{At: at, Kind: kind, Node: uint64(d.between(1, int64(c.Nodes))), Key: string(rune('a' + d.Int64N(keys)))})
+			a := Action{At: at, Kind: kind, Node: uint64(d.between(1, int64(c.Nodes))), Key: string(rune('a' + d.Int64N(keys)))}
+			if d.IntN(4) < toLeaders {
+				a.Node = 0
+			}
+			c.add(a)
 		}
 	})
 }
@@ -226,9 +255,9 @@ func drawCrashes(d dice, c *Case) {
 	if d.oneIn(3) {
 		return
 	}
-	down := d.choose(2, 10, 40, 200) * Tick
-	writing := d.IntN(4)
-	recur(d, c, d.between(30, 200)*Tick, func(at int64) {
+	down := d.choose(Tick/5, 2*Tick, c.timeouts(d, 2), c.timeouts(d, 10))
+	writing := d.IntN(5)
+	recur(d, c, c.timeouts(d, 15), func(at int64) {
 		a := Action{At: at, Kind: Crash, Node: someone(d, c), For: d.between(1, 2*down), Arg: d.Uint64() >> 40}
 		if d.IntN(4) < writing {
 			a.Kind = CrashWriting
@@ -250,8 +279,8 @@ func drawCuts(d dice, c *Case) {
 	for range d.between(1, 3) {
 		kinds = append(kinds, []string{Partition, Isolate, Mute, Deafen, Cut}[d.IntN(5)])
 	}
-	length := d.choose(5, 30, 100) * Tick
-	recur(d, c, d.between(30, 200)*Tick, func(at int64) {
+	length := c.timeouts(d, 6)
+	recur(d, c, c.timeouts(d, 15), func(at int64) {
 		a := Action{At: at, Kind: kinds[d.IntN(len(kinds))], Node: someone(d, c), For: d.between(1, 2*length)}
 		switch a.Kind {
 		case Partition:
@@ -260,6 +289,30 @@ func drawCuts(d dice, c *Case) {
 			a.Peer = uint64(d.between(1, int64(c.Nodes)))
 		}
 		c.add(a)
+	})
+}
+
+// drawHunts lets leaders live for a short time only, so that logs diverge and terms are
+// many: the story of Raft Figure 8.
+func drawHunts(d dice, c *Case) {
+	if d.oneIn(2) {
+		return
+	}
+	kinds := []string{CrashElected, IsolateElected, MuteElected, DeafenElected}
+	kinds = kinds[:d.between(1, 4)]
+	delay := d.choose(Tick/2, 2*Tick, c.timeouts(d, 2))
+	length := d.choose(Tick, c.timeouts(d, 3), c.timeouts(d, 6))
+	recur(d, c, c.timeouts(d, 6), func(at int64) {
+		c.add(Action{At: at, Kind: kinds[d.IntN(len(kinds))], For: d.between(1, 2*length), Arg: uint64(d.between(0, delay))})
+	})
+}
+
+func drawLags(d dice, c *Case) {
+	if d.oneIn(2) {
+		return
+	}
+	recur(d, c, c.timeouts(d, 10), func(at int64) {
+		c.add(Action{At: at, Kind: Lag, Node: someone(d, c), For: c.timeouts(d, 3), Arg: uint64(c.timeouts(d, 4))})
 	})
 }
 

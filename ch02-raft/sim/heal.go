@@ -8,11 +8,14 @@ import (
 
 // After the faults, all servers run, every message arrives, and messages, disks and state
 // machines take at most a part of calmShare of an election timeout (the timing that Raft
-// asks for, §5.6). Within healTicks election timeouts a leader is to be elected, a write to be committed and every server to have
-// applied it. The bound is generous, for elections are a matter of luck: with the shortest
-// timeouts five servers split the vote about every second time.
+// asks for, §5.6). Within healTicks election timeouts a leader is to be elected, a write to
+// be committed and every server to have applied it. The bound is generous, for elections
+// are a matter of luck: with the shortest timeouts five servers split the vote about every
+// second time. Then, when the last message from before the calm has arrived, the leader is
+// to stay for stayTicks election timeouts.
 const (
 	healTicks = 60
+	stayTicks = 4
 	calmShare = 20
 )
 
@@ -20,40 +23,73 @@ const (
 //
 //  1. probe 0: a leader is waited for.
 //  2. probe set: that request is to be answered, then applied by all.
+//  3. stayFrom set: from then on nothing is to change until stayTo.
 type healing struct {
-	on    bool
-	since int64
-	probe uint64 // number of the request
-	asked int64  // when a leader was last asked for it
+	on       bool
+	since    int64
+	old      int64  // when the last message from before the calm arrives
+	probe    uint64 // number of the request
+	asked    int64  // when a leader was last asked for it
+	stayFrom int64
+	stayTo   int64
+	term     uint64 // at stayFrom
 }
 
 // calm begins the second phase, and ends it when the cluster has healed.
 func (s *Sim) calm() {
 	h := &s.healing
-	if !h.on {
+	switch {
+	case !h.on:
 		s.endFaults()
-		return
+	case s.failed != nil:
+	case h.stayFrom > 0:
+		s.stay()
+	case s.healed():
+		s.stats.HealTicks = (s.now - h.since) / Tick
+		timeout := int64(s.plan.Rates.ElectionTicks) * Tick
+		h.stayFrom = max(s.now, h.old) + timeout // a transfer may be under way
+		h.stayTo = h.stayFrom + stayTicks*timeout
+	default:
+		if bound := int64(healTicks * s.plan.Rates.ElectionTicks); s.now-h.since > bound*Tick {
+			s.failLiveness(bound)
+		}
 	}
-	if s.failed != nil {
-		return
+}
+
+// stay ends the run well if the terms stay what they are for some time.
+func (s *Sim) stay() {
+	h := &s.healing
+	term := uint64(0)
+	for _, m := range s.members {
+		term = max(term, m.shadow.prev.Term)
 	}
-	ticks := (s.now - h.since) / Tick
-	if s.healed() {
-		s.stats.HealTicks = ticks
+	switch {
+	case s.now < h.stayFrom:
+		h.term = term
+	case h.term != 0 && term != h.term:
+		s.fail(Liveness, 0, "without any fault the leader of term %d did not stay for %d election timeouts: %v", h.term, stayTicks, s.roles())
+	case s.now >= h.stayTo:
 		s.judge()
 		s.done = true
-		return
-	}
-	if bound := int64(healTicks * s.plan.Rates.ElectionTicks); ticks > bound {
-		s.failLiveness(bound)
 	}
 }
 
 func (s *Sim) endFaults() {
 	s.healing = healing{on: true, since: s.now}
 	s.emit(trace.Event{Kind: trace.Fault, Msg: "calm", Text: "all faults end"})
-	s.next = len(s.plan.Actions)
+	s.next, s.hunts = len(s.plan.Actions), nil
 	s.heal()
+	for _, k := range s.queue.heap {
+		switch e := &s.queue.slots[k.slot]; e.kind {
+		case messageArrives:
+			s.healing.old = max(s.healing.old, e.at)
+		case huntStrikes:
+			e.kind = nothing
+		}
+	}
+	for _, m := range s.members {
+		s.lag(m.id, 0)
+	}
 	r := &s.plan.Rates
 	limit := int64(r.ElectionTicks) * Tick / calmShare
 	r.DelayMin, r.DelayMax = min(r.DelayMin, limit), min(r.DelayMax, limit)
@@ -106,16 +142,19 @@ func (s *Sim) sendProbe() uint64 {
 
 func (s *Sim) failLiveness(bound int64) {
 	h := &s.healing
-	var roles []string
-	for _, m := range s.members {
-		p := &m.shadow.prev
-		roles = append(roles, fmt.Sprintf("S%d %v term %d log %d commit %d applied %d", m.id, p.Role, p.Term, p.Last, p.Commit, m.applied))
-	}
 	what := "no server leads"
 	if h.probe != 0 {
 		what = fmt.Sprintf("%v, not applied by all", s.history[h.probe-1])
 	}
-	s.fail(Liveness, 0, "%d ticks after all faults ended %s: %v", bound, what, roles)
+	s.fail(Liveness, 0, "%d ticks after all faults ended %s: %v", bound, what, s.roles())
+}
+
+func (s *Sim) roles() (list []string) {
+	for _, m := range s.members {
+		p := &m.shadow.prev
+		list = append(list, fmt.Sprintf("S%d %v term %d log %d commit %d applied %d", m.id, p.Role, p.Term, p.Last, p.Commit, m.applied))
+	}
+	return list
 }
 
 // judge looks at the run as a whole: the second half of invariant 7, and invariant 10.

@@ -8,6 +8,7 @@ type event struct {
 	node uint64 // message: its number; request: its number; else a server
 	arg  uint64 // what the event is about must still be of this life or number
 	msg  Message
+	hunt string // kind of the action that strikes
 }
 
 type eventKind uint8
@@ -18,7 +19,10 @@ const (
 	applyEnds
 	requestTimesOut
 	serverRestarts
-	cutsHeal
+	cutHeals
+	lagEnds
+	huntStrikes
+	nothing // any more
 	diskRecovers
 )
 

@@ -23,10 +23,14 @@ type Sim struct {
 	links   []link
 	clocks  []clock
 	disks   []diskMood
-	next    int    // of plan.Actions
-	cuts    uint64 // counts changes of the cuts
+	next    int // of plan.Actions
+	cuts    uint64
+	severed []severance
+	hunts   []Action // that wait for an election
 	healing healing
 	done    bool
+
+	elections int64 // that hunts have seen
 }
 
 // clock is a server's own clock.
@@ -149,6 +153,7 @@ func (s *Sim) step() {
 		s.clocks[tick].next += s.clocks[tick].period
 		s.tick(s.members[tick])
 	}
+	s.watchElections()
 	if s.now >= s.plan.Rates.Ticks*Tick {
 		s.calm()
 	}
@@ -176,10 +181,12 @@ func (s *Sim) happen(e event) {
 		if m.life == e.arg {
 			s.start(m)
 		}
-	case cutsHeal:
-		if s.cuts == e.arg {
-			s.heal()
-		}
+	case cutHeals:
+		s.healCut(e.arg)
+	case lagEnds:
+		s.lag(m.id, 0)
+	case huntStrikes:
+		s.strike(e)
 	case diskRecovers:
 		s.disks[m.id-1].factor = 1
 	}

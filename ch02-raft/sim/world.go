@@ -1,6 +1,10 @@
 package sim
 
-import "insideetcd/ch02-raft/trace"
+import (
+	"slices"
+
+	"insideetcd/ch02-raft/trace"
+)
 
 // This file is the luck of a simulated run: what the network, the disks and the fault
 // actions do, as the rates tell.
@@ -9,7 +13,14 @@ import "insideetcd/ch02-raft/trace"
 type link struct {
 	dice   stream
 	cut    bool
+	extra  int64 // that messages take longer
 	lastAt int64 // when the last message arrives, for links that keep the order
+}
+
+// severance is what one action cuts: of each server, the bits of those it cannot reach.
+type severance struct {
+	id     uint64
+	blocks []uint64
 }
 
 func (s *Sim) link(from, to uint64) *link {
@@ -37,7 +48,7 @@ func (s *Sim) post(m Message) {
 		if l.dice.happens(r.Late) {
 			delay = l.dice.between(r.DelayMin, r.LateMax)
 		}
-		at := s.now + delay
+		at := s.now + delay + l.extra
 		if r.Ordered {
 			at = max(at, l.lastAt)
 			l.lastAt = at
@@ -134,6 +145,10 @@ func (s *Sim) act(a Action) {
 		return
 	}
 	s.fault(a)
+	if a.Kind == CrashElected || a.Kind == IsolateElected || a.Kind == MuteElected || a.Kind == DeafenElected {
+		s.hunts = append(s.hunts, a)
+		return
+	}
 	m := s.member(a.Node)
 	if m == nil {
 		m = s.member(s.leader)
@@ -151,6 +166,9 @@ func (s *Sim) act(a Action) {
 		s.restart(a.Node)
 	case Partition, Isolate, Mute, Deafen, Cut:
 		s.cut(a, m)
+	case Lag:
+		s.lag(m.id, int64(a.Arg))
+		s.queue.push(event{at: s.now + a.For, kind: lagEnds, node: m.id})
 	case Heal:
 		s.heal()
 	case SlowDisk:
@@ -187,37 +205,89 @@ func (s *Sim) restart(id uint64) {
 	}
 }
 
-// cut replaces the cuts there are by new ones.
+// cut adds to the cuts that there are.
 func (s *Sim) cut(a Action, m *member) {
-	s.heal()
 	s.stats.Partitions++
-	for _, from := range s.members {
+	s.cuts++
+	c := severance{id: s.cuts, blocks: make([]uint64, len(s.members))}
+	for i, from := range s.members {
 		for _, to := range s.members {
-			l := s.link(from.id, to.id)
-			switch a.Kind {
-			case Partition:
-				l.cut = a.Arg>>(from.id-1)&1 != a.Arg>>(to.id-1)&1
-			case Isolate:
-				l.cut = from == m || to == m
-			case Mute:
-				l.cut = from == m
-			case Deafen:
-				l.cut = to == m
-			case Cut:
-				l.cut = from == m && to.id == a.Peer
+			if from != to && severs(a, m, from, to) {
+				c.blocks[i] |= 1 << (to.id - 1)
 			}
 		}
 	}
+	s.severed = append(s.severed, c)
+	s.setCuts()
 	if a.For > 0 {
-		s.queue.push(event{at: s.now + a.For, kind: cutsHeal, arg: s.cuts})
+		s.queue.push(event{at: s.now + a.For, kind: cutHeals, arg: c.id})
 	}
 }
 
-func (s *Sim) heal() {
-	s.cuts++
-	for i := range s.links {
-		s.links[i].cut = false
+// severs tells whether an action on m cuts the way between two servers.
+func severs(a Action, m, from, to *member) bool {
+	switch a.Kind {
+	case Partition:
+		return a.Arg>>(from.id-1)&1 != a.Arg>>(to.id-1)&1
+	case Isolate, IsolateElected:
+		return from == m || to == m
+	case Mute, MuteElected:
+		return from == m
+	case Deafen, DeafenElected:
+		return to == m
+	default: // Cut
+		return from == m && to.id == a.Peer
 	}
+}
+
+func (s *Sim) healCut(id uint64) {
+	s.severed = slices.DeleteFunc(s.severed, func(c severance) bool { return c.id == id })
+	s.setCuts()
+}
+
+func (s *Sim) heal() {
+	s.severed = nil
+	s.setCuts()
+}
+
+func (s *Sim) setCuts() {
+	for from := range s.members {
+		var blocks uint64
+		for _, c := range s.severed {
+			blocks |= c.blocks[from]
+		}
+		for to := range s.members {
+			s.links[from*len(s.members)+to].cut = blocks>>to&1 == 1
+		}
+	}
+}
+
+// lag makes the links to a server slower; 0 ends that.
+func (s *Sim) lag(to uint64, extra int64) {
+	for _, from := range s.members {
+		s.link(from.id, to).extra = extra
+	}
+}
+
+// watchElections plans the hunts that waited for a new leader.
+func (s *Sim) watchElections() {
+	if s.stats.Elections == s.elections {
+		return
+	}
+	s.elections = s.stats.Elections
+	if len(s.hunts) > 0 {
+		s.queue.push(event{at: s.now + int64(s.hunts[0].Arg), kind: huntStrikes, node: s.leader, arg: uint64(s.hunts[0].For), hunt: s.hunts[0].Kind})
+		s.hunts = s.hunts[1:]
+	}
+}
+
+func (s *Sim) strike(e event) {
+	m, a := s.member(e.node), Action{At: s.now, Kind: e.hunt, Node: e.node, For: int64(e.arg)}
+	if a.Kind == CrashElected {
+		s.stop(m, trace.Mix(uint64(s.now), e.seq), a.For)
+		return
+	}
+	s.cut(a, m)
 }
 
 // request has a client ask one server after the other, until one takes the request.
@@ -226,14 +296,31 @@ func (s *Sim) request(a Action) {
 	if a.Kind == CAS {
 		op.Old = s.lastSeen(a.Key)
 	}
+	first := a.Node
+	if first == 0 {
+		first = s.selfStyled(a.Kind == Get)
+	}
 	for i := range s.members {
-		m := s.members[(int(a.Node)+i+len(s.members)-1)%len(s.members)]
+		m := s.members[(int(first)+i+len(s.members)-1)%len(s.members)]
 		if !m.up || !s.call(m, op) {
 			continue
 		}
 		s.queue.push(event{at: s.now + s.plan.Rates.TimeoutTicks*Tick, kind: requestTimesOut, node: uint64(len(s.history))})
 		return
 	}
+}
+
+// selfStyled is the server that takes itself for the leader, of the lowest or highest term;
+// server 1 if none does.
+func (s *Sim) selfStyled(lowest bool) uint64 {
+	found, term := uint64(1), uint64(0)
+	for _, m := range s.members {
+		p := &m.shadow.prev
+		if m.up && p.Role == Leader && (term == 0 || lowest == (p.Term < term)) {
+			found, term = m.id, p.Term
+		}
+	}
+	return found
 }
 
 // lastSeen is the value of a key in the latest answer to any client.
