@@ -104,6 +104,9 @@ var fieldMasks = []fieldMask{
 	{"remaining", []string{"remaining("}, regexp.MustCompile(`remaining\(\d+s\)`), "remaining(<ttl>)"},
 	{"remaining-fields", []string{`"TTL" : `}, regexp.MustCompile(`"TTL" : \d{2,}`), `"TTL" : <ttl>`},
 	{"remaining-json", []string{"granted-ttl", "grantedTTL"}, regexp.MustCompile(`"(ttl|TTL)":"?\d+"?`), `"$1":<ttl>`},
+	{"file-size", []string{" kB"}, regexp.MustCompile(`(?m)^([0-9a-f]+, \d+, \d+), [0-9.]+ kB$`), "$1, <size>"},
+	{"file-size-table", []string{" kB "}, regexp.MustCompile(`(?m)^(\| +[0-9a-f]+ \| +\d+ \| +\d+ \|) +[0-9.]+ kB +\|$`), "$1 <size> |"},
+	{"file-size-fields", []string{`"Size" : `, `"totalSize":`}, regexp.MustCompile(`("Size" : |"totalSize":)\d+`), "$1<size>"},
 	{"snapshot-hash", []string{"expected sha256 "}, regexp.MustCompile(`expected sha256 \[[\d ]+\], got \[[\d ]+\]`), "expected sha256 <hash>, got <hash>"},
 	{"http-date", []string{"Date: ", "date: "}, regexp.MustCompile(`(?m)^(Date|date): .*$`), "$1: <time>"},
 }

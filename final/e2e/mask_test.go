@@ -61,6 +61,10 @@ func TestMasksHideWhatServersMayNotAgreeOn(t *testing.T) {
 			`{"level":"warn","ts":"<time>","caller":"<caller>","target":"<resolver>/$EP","attempt":0}`},
 		{"time as a number", `{"level":"warn","ts":1795383242.49,"caller":"x"}`, `{"level":"warn","ts":"<time>","caller":"<caller>"}`},
 		{"progress that only 3.4 logs", "a\nstderr: {\"level\":\"info\",\"msg\":\"saved\"}\n[exit 0]\n", "a\n[exit 0]\n"},
+		{"snapshot status", "46389e3a, 7, 10, 25 kB\n", "46389e3a, 7, 10, <size>\n"},
+		{"snapshot status as a table", "| 46389e3a |        7 |         10 | 25 kB      |\n", "| 46389e3a |        7 |         10 | <size> |\n"},
+		{"snapshot status as JSON", `{"hash":1178115642,"revision":7,"totalKey":10,"totalSize":24576}`, `{"hash":1178115642,"revision":7,"totalKey":10,"totalSize":<size>}`},
+		{"snapshot status as fields", "\"Revision\" : 7\n\"Size\" : 24576\n", "\"Revision\" : 7\n\"Size\" : <size>\n"},
 		{"hash over the pages of a snapshot", "Error: expected sha256 [1 22], got [3 255]\n", "Error: expected sha256 <hash>, got <hash>\n"},
 		{"timetolive", "lease 0000000000000007 granted with TTL(100s), remaining(99s)\n", "lease 0000000000000007 granted with TTL(100s), remaining(<ttl>)\n"},
 		{"timetolive as fields", "\"TTL\" : 99\n\"GrantedTTL\" : 100\n\"TTL\" : -1\n", "\"TTL\" : <ttl>\n\"GrantedTTL\" : 100\n\"TTL\" : -1\n"},
@@ -136,7 +140,7 @@ func TestMasksOfOthersDoNotApply(t *testing.T) {
 func TestEveryMaskIsUsed(t *testing.T) {
 	samples := "stderr: 2026-11-22 21:34:34.134402 C |\nraft_term: 2\nraftIndex: 3\ndbSize: 9\n\"took\":\"1ms\"\ntook = 1ms\n| $EP | true | 1ms | |\n" +
 		"$EP, a, b, 25 kB, true, false, 2, 85, 85, \n| $EP | a | b | 25 kB | true | false | 2 | 85 | 85 | |\n" +
-		"\"ts\":\"2026-11-22T17:35:39.794Z\"\nexpected sha256 [1 2], got [3 4]\nremaining(9s)\n\"TTL\" : 99\n\"ttl\":99\n\"caller\":\"a.go:1\"\n\"target\":\"passthrough:///x\"\nstderr: {\"level\":\"info\"}\nDate: now\n"
+		"\"ts\":\"2026-11-22T17:35:39.794Z\"\n1a, 7, 10, 25 kB\n| 1a | 7 | 10 | 25 kB |\n\"Size\" : 9\nexpected sha256 [1 2], got [3 4]\nremaining(9s)\n\"TTL\" : 99\n\"ttl\":99\n\"caller\":\"a.go:1\"\n\"target\":\"passthrough:///x\"\nstderr: {\"level\":\"info\"}\nDate: now\n"
 	names := map[string]bool{}
 	for _, mask := range fieldMasks {
 		require.Falsef(t, names[mask.name], "two masks named %s", mask.name)
