@@ -147,13 +147,14 @@ func (p *program) progress(l lab.Lab, state lab.State, now string) {
 	}
 }
 
-// failing is the subtest that failed, if the output tells.
+// failing is the first subtest that failed, if the output tells: the one whose case
+// grade.Reason shows.
 func failing(test, output string) string {
 	deepest := test
 	for line := range strings.Lines(output) {
 		name, found := strings.CutPrefix(strings.TrimSpace(line), "--- FAIL: ")
 		name, _, _ = strings.Cut(name, " ")
-		if found && strings.HasPrefix(name, test+"/") && len(name) > len(deepest) {
+		if found && strings.HasPrefix(name, deepest+"/") {
 			deepest = name
 		}
 	}

@@ -82,6 +82,20 @@ func Graft(src, donor []byte, functions []string) ([]byte, error) {
 	return f.finish(edits)
 }
 
+// Text returns a function as it stands in src, with its doc comment.
+func Text(src []byte, function string) (string, error) {
+	f, err := parse(src)
+	if err != nil {
+		return "", err
+	}
+	d, err := f.function(function)
+	if err != nil {
+		return "", err
+	}
+	begin, end := f.span(d)
+	return string(src[begin:end]), nil
+}
+
 // Functions returns the names of all functions of a Go file, in its order.
 func Functions(src []byte) ([]string, error) {
 	f, err := parse(src)
