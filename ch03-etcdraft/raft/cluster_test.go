@@ -76,7 +76,12 @@ func (c *cluster) settle() {
 // handleReady handles all Readies; what members send then lies in the network.
 func (c *cluster) handleReady() {
 	c.t.Helper()
-	for _, id := range c.ids() {
+	c.handleMembers(c.ids()...)
+}
+
+func (c *cluster) handleMembers(ids ...uint64) {
+	c.t.Helper()
+	for _, id := range ids {
 		m := c.members[id]
 		for m.rn.HasReady() {
 			rd := m.rn.Ready()
@@ -328,6 +333,38 @@ func TestACutOffLeaderAnswersNoRead(t *testing.T) {
 	require.Empty(t, c.reads[1])
 }
 
+// The answers of followers may come while the leader's own disk still works.
+func TestALeaderCountsItselfOnceItsDiskHasTheEntry(t *testing.T) {
+	c := newTestCluster(t, 3)
+	c.elect(1)
+	before := c.raft(1).raftLog.committed
+	c.propose(1, "a")
+	m := c.members[1]
+	rd := m.rn.Ready() // its disk begins to work
+	c.network = append(c.network, rd.Messages...)
+	c.deliver(func(m pb.Message) bool { return m.To == 2 })
+	c.handleMembers(2)
+	c.deliver(ofType(pb.MsgAppResp))
+	require.Equal(t, before, c.raft(1).raftLog.committed, "Raft §5.3: one disk of three has the entry")
+	m.handle(rd, rightOrder)
+	require.Equal(t, before+1, c.raft(1).raftLog.committed)
+}
+
+// Two of five answer the round: a majority may have another leader.
+func TestAMinorityConfirmsNoRead(t *testing.T) {
+	c := newTestCluster(t, 5)
+	c.elect(1)
+	for id := uint64(3); id <= 5; id++ {
+		c.isolated[id] = true
+	}
+	c.node(1).ReadIndex([]byte("stale"))
+	for range 5 {
+		c.tick(1, 1)
+		c.settle()
+	}
+	require.Empty(t, c.reads[1], "a quorum has to answer a round that began after the read came in")
+}
+
 // A lease holds while the followers that granted it would refuse another leader, and no
 // longer: etcd's may be up to two election timeouts old.
 func TestALeaseEndsBeforeAnotherCanLead(t *testing.T) {
@@ -357,7 +394,7 @@ func TestALeaseEndsBeforeAnotherCanLead(t *testing.T) {
 		c.tick(1, 1)
 	}
 	require.Greater(t, answered, 3, "the lease answers without asking")
-	require.Less(t, answered, 9, "and ends before the followers, after 10 ticks, listen to a candidate")
+	require.Less(t, answered, 9, "lease: it ends before the followers, after 10 ticks, listen to a candidate")
 }
 
 // With pre-vote, a member that was cut off comes back without disturbing anybody.
@@ -376,6 +413,21 @@ func TestPreVoteKeepsTheTerm(t *testing.T) {
 			c.tick(1, 1, 2, 3)
 			c.settle()
 		}
-		require.Equal(t, preVote, term == c.node(1).BasicStatus().Term)
+		require.Equal(t, preVote, term == c.node(1).BasicStatus().Term, "pre-vote: asking changes neither term nor vote")
 	}
+}
+
+// A follower that does not answer costs one message, until a heartbeat is answered.
+func TestAProbeAsksOneQuestionAtATime(t *testing.T) {
+	c := newTestCluster(t, 3)
+	c.elect(1)
+	c.node(1).ReportUnreachable(3)
+	require.Equal(t, "StateProbe", c.raft(1).prs.Progress[3].State.String())
+	c.isolated[3] = true
+	for range 50 {
+		c.propose(1, "x")
+	}
+	c.handleReady()
+	toThree := c.take(func(m pb.Message) bool { return m.To == 3 && m.Type == pb.MsgApp })
+	require.Len(t, toThree, 1, "StateProbe: one message, then wait for the answer")
 }
