@@ -122,7 +122,7 @@ func (s *Sim) stop(m *member, draw uint64, down int64) {
 	case r.LoseTail && r.Torn:
 		keep = int(draw % uint64(keep+1))
 	case r.LoseTail:
-		keep = wholeWrites(&m.disk, int(draw%uint64(len(m.disk.writing)+1)))
+		keep = wholeWrites(&m.disk, draw)
 	}
 	s.crash(m, keep)
 	if down > 0 {
@@ -130,12 +130,17 @@ func (s *Sim) stop(m *member, draw uint64, down int64) {
 	}
 }
 
-// wholeWrites counts the records of the first n writes.
-func wholeWrites(d *disk, n int) (count int) {
-	for _, rd := range d.writing[:n] {
-		count += len(records(rd.Save))
+// wholeWrites counts the records of the first so many writes, as draw tells. Readies without
+// anything to write do not count: with Explain there are more of them, in the same run.
+func wholeWrites(d *disk, draw uint64) (count int) {
+	ends := []int{0}
+	for _, rd := range d.writing {
+		if !rd.Save.IsEmpty() {
+			count += len(records(rd.Save))
+			ends = append(ends, count)
+		}
 	}
-	return count
+	return ends[draw%uint64(len(ends))]
 }
 
 // act carries out an action.
