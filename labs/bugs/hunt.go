@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -185,15 +186,15 @@ func letters(text string) string {
 	}, text)
 }
 
-// signature is what two runs of one seed have in common: which tests failed, and where
-// it was seen.
+// signature is what two runs of one seed have in common: which tests failed, where it was
+// seen, after how many seeds. Sorted, because a test may go through a map of cases.
 func signature(output string) string {
-	lines := failLine.FindAllString(output, -1)
-	lines = append(lines, assertion.FindString(output), fmt.Sprint("seeds tried: ", seedsOf(output)))
+	lines := slices.Concat(failLine.FindAllString(output, -1), assertion.FindAllString(output, -1))
 	for i := range lines {
 		lines[i] = strings.TrimSpace(lines[i])
 	}
-	return strings.Join(lines, "\n")
+	slices.Sort(lines)
+	return strings.Join(append(slices.Compact(lines), fmt.Sprint("seeds tried: ", seedsOf(output))), "\n")
 }
 
 // seedsOf reads how many seeds a test tried until it failed.
