@@ -12,10 +12,12 @@ import (
 // it. Two logs are identical up to an entry if the chains of the entry are equal, so each
 // invariant needs to look at new entries only.
 type checker struct {
-	leaders   []uint64  // by term: the leader elected, 0 if none
-	versions  [][]chain // by index: all entries that ever stood there, in any log
-	committed []commit  // by index
-	applied   uint64    // the highest index that any state machine reached
+	leaders   []uint64          // by term: the leader elected, 0 if none
+	versions  [][]chain         // by index: all entries that ever stood there, in any log
+	committed []commit          // by index
+	placed    []uint64          // by request: where it stands in the committed log, 0 if it does not
+	applied   uint64            // the highest index that any state machine reached
+	states    map[uint64]string // the state after an index at which a snapshot was made
 }
 
 // chain is an entry together with all before it.
@@ -36,6 +38,7 @@ func newChecker() checker {
 		leaders:   make([]uint64, 1, 64),
 		versions:  append(make([][]chain, 0, 256), []chain{{}}), // index 0: before all entries
 		committed: append(make([]commit, 0, 256), commit{}),
+		states:    map[uint64]string{},
 	}
 }
 
@@ -306,6 +309,24 @@ func (c *Cluster) checkApplied(m *member, e *Entry) bool {
 		return c.checkDurable(m, e)
 	}
 	return c.failed == nil
+}
+
+// checkOnce applies an entry that nobody applied before to the state that all are to
+// reach. A request proposed once must not stand in the log twice.
+func (c *Cluster) checkOnce(m *member, e *Entry) bool {
+	command, _, ok := c.truth.Apply(e.Data)
+	if !ok || command.ID > uint64(len(c.history)) {
+		return true
+	}
+	for uint64(len(c.check.placed)) <= command.ID {
+		c.check.placed = append(c.check.placed, 0)
+	}
+	if other := c.check.placed[command.ID]; other != 0 {
+		c.fail(EngineContract, m.id, "request #%d was proposed once and is committed twice, as entries %d and %d", command.ID, other, e.Index)
+		return false
+	}
+	c.check.placed[command.ID] = e.Index
+	return true
 }
 
 // checkDurable: an entry is applied only when most disks hold it.

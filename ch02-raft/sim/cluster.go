@@ -339,8 +339,8 @@ func (c *Cluster) install(m *member, snap *Snapshot) bool {
 		return false
 	}
 	store, err := UnmarshalStore(snap.State)
-	if err != nil {
-		c.fail(EngineContract, m.id, "the state of its snapshot up to %d is not what was handed in: %v", snap.Index, err)
+	if want, ok := c.check.states[snap.Index]; !ok || want != string(snap.State) || err != nil {
+		c.fail(StateMachineSafety, m.id, "it is to install the state %q up to %d; the state there is %q", snap.State, snap.Index, want)
 		return false
 	}
 	m.store, m.applied, m.compacted = store, snap.Index, snap.Index
@@ -364,8 +364,8 @@ func (c *Cluster) applyEntry(m *member, e *Entry) bool {
 	if e.Config {
 		return true
 	}
-	if first {
-		c.truth.Apply(e.Data)
+	if first && !c.checkOnce(m, e) {
+		return false
 	}
 	if command, before, ok := m.store.Apply(e.Data); ok {
 		c.answerWrite(m, command, before, e.Index)
@@ -379,7 +379,9 @@ func (c *Cluster) compact(m *member) {
 	if m.up && m.applied > m.compacted && c.failed == nil {
 		m.compacted = m.applied
 		c.emit(trace.Event{Kind: trace.Compact, Node: m.id, Index: m.applied})
-		m.node.Compact(m.applied, m.store.Marshal())
+		state := m.store.Marshal()
+		c.check.states[m.applied] = string(state)
+		m.node.Compact(m.applied, state)
 	}
 }
 

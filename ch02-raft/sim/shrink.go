@@ -79,19 +79,23 @@ func (s *shrinker) dropServers() {
 	}
 }
 
-// fit is the case on fewer servers, without the actions that concern the others.
+// fit is the case on fewer servers: what happened to the others happens to those that are left.
 func fit(c Case, nodes int) Case {
 	all := uint64(1)<<nodes - 1
+	fold := func(id uint64) uint64 {
+		if id == 0 {
+			return 0
+		}
+		return (id-1)%uint64(nodes) + 1
+	}
 	c.Nodes = nodes
 	var kept []Action
 	for _, a := range c.Actions {
-		if a.Kind == Put || a.Kind == Get || a.Kind == CAS {
-			a.Node = (a.Node-1)%uint64(nodes) + 1
-		}
+		a.Node, a.Peer = fold(a.Node), fold(a.Peer)
 		if a.Kind == Partition {
 			a.Arg &= all
 		}
-		if a.Node <= uint64(nodes) && a.Peer <= uint64(nodes) && (a.Kind != Partition || a.Arg != 0 && a.Arg != all) {
+		if a.Kind != Partition || a.Arg != 0 && a.Arg != all {
 			kept = append(kept, a)
 		}
 	}

@@ -1,20 +1,137 @@
 package sim
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"insideetcd/ch02-raft/trace"
 )
 
-func TestToyPasses(t *testing.T) {
+func run(t *testing.T, engine Engine, c Case, options ...Option) Result {
+	t.Helper()
+	r, err := Run(engine, c, options...)
+	require.NoError(t, err)
+	return r
+}
+
+func TestARightEnginePasses(t *testing.T) {
 	var total Stats
-	for seed := range uint64(300) {
-		r, err := Run(toy{}, Draw("toy", 5, seed))
-		require.NoError(t, err)
-		if r.Failure != nil {
-			t.Fatalf("seed %d: %v", seed, r.Failure)
-		}
+	for seed := range uint64(100) {
+		r := run(t, toy{}, Draw("toy", 1+int(seed%7), seed))
+		require.Nil(t, r.Failure, "seed %d on %d servers", seed, r.Case.Nodes)
 		total.Add(r.Stats)
 	}
-	t.Logf("%+v", total)
+	for what, n := range map[string]int64{"crashes": total.Crashes, "partitions": total.Partitions, "drops": total.Dropped,
+		"snapshots": total.Snapshots, "answers": total.Answered, "lost records": total.LostRecords, "elections": total.Elections} {
+		require.Greater(t, n, int64(10), "the runs must know %s", what)
+	}
+}
+
+// The same case is the same run, whoever watches it; another seed is another run.
+func TestACaseIsARun(t *testing.T) {
+	hashes := map[trace.Hash]uint64{}
+	for seed := range uint64(30) {
+		c := Draw("toy", 5, seed)
+		require.Equal(t, c, Draw("toy", 5, seed), "a seed draws one case")
+		r := run(t, toy{}, c)
+		var log trace.Log
+		watched := run(t, toy{}, c, Explain, To(&log))
+		require.Equal(t, r.Hash, watched.Hash)
+		require.Equal(t, r.Stats, watched.Stats)
+		var h trace.Hash
+		for i := range log {
+			h.Event(&log[i])
+		}
+		require.Equal(t, r.Hash, h, "the hash is that of the trace")
+		require.NotContains(t, hashes, r.Hash, "seeds %d and %d", seed, hashes[r.Hash])
+		hashes[r.Hash] = seed
+	}
+}
+
+func TestACaseSurvivesJSON(t *testing.T) {
+	c := Draw("toy", 5, 7)
+	data, err := json.Marshal(c)
+	require.NoError(t, err)
+	var again Case
+	require.NoError(t, json.Unmarshal(data, &again))
+	require.Equal(t, run(t, toy{}, c).Hash, run(t, toy{}, again).Hash)
+}
+
+func TestACaseThatCannotBeRunIsRefused(t *testing.T) {
+	good := steady()
+	for name, change := range map[string]func(*Case){
+		"no servers":         func(c *Case) { c.Nodes = 0 },
+		"too many servers":   func(c *Case) { c.Nodes = 64 },
+		"no heartbeat":       func(c *Case) { c.Rates.HeartbeatTicks = 0 },
+		"heartbeats too far": func(c *Case) { c.Rates.HeartbeatTicks = 10 },
+		"delay backwards":    func(c *Case) { c.Rates.DelayMax = 0 },
+		"drift":              func(c *Case) { c.Rates.DriftPercent = 51 },
+	} {
+		c := good
+		change(&c)
+		_, err := New(toy{}, c)
+		require.Error(t, err, name)
+	}
+}
+
+// Frames are what a visualizer shows; looking at them does not disturb the run.
+func TestFramesShowARun(t *testing.T) {
+	c := steady(Action{At: 50 * Tick, Kind: Isolate, Node: 2, For: 50 * Tick}, Action{At: 120 * Tick, Kind: Crash, Node: 3, For: 20 * Tick})
+	s, err := New(toy{}, c)
+	require.NoError(t, err)
+	var cut, down, flying bool
+	at := int64(-1)
+	for s.Step() {
+		f := s.Frame()
+		require.GreaterOrEqual(t, f.At, at)
+		require.Len(t, f.Servers, 3)
+		at = f.At
+		cut = cut || len(f.Cuts) == 4
+		down = down || !f.Servers[2].Up && len(f.Servers[2].Log) > 0
+		for _, m := range f.Wire {
+			flying = flying || m.Kind == "Feed" && m.Due > m.Sent && m.Text != ""
+		}
+	}
+	require.NoError(t, s.Err())
+	require.True(t, cut && down && flying, "cuts %v, a server that is down %v, messages %v", cut, down, flying)
+	last := s.Frame()
+	require.True(t, last.Over)
+	require.Equal(t, "leader", last.Servers[0].Role)
+	require.NotEmpty(t, last.Servers[0].State)
+	require.Equal(t, run(t, toy{}, c).Hash, s.Hash())
+}
+
+// Of hundreds of actions on five servers, one crash is enough to make an engine refuse its
+// disk, and a crash at random dice is never needed.
+func TestShrinkLeavesWhatMatters(t *testing.T) {
+	engine := toy{"refuses its disk"}
+	for seed := uint64(1); seed < 20; seed++ {
+		c := Draw("toy", 5, seed)
+		r := run(t, engine, c)
+		if r.Failure == nil {
+			continue // no crash
+		}
+		small := Shrink(engine, c, r.Failure, 300)
+		require.Equal(t, EngineContract, small.Failure.Invariant)
+		require.LessOrEqual(t, len(small.Case.Actions), 2, "seed %d: %v", seed, small.Case.Actions)
+		require.LessOrEqual(t, small.Case.Nodes, 2, "seed %d", seed)
+		require.Zero(t, small.Case.Rates.Loss+small.Case.Rates.Repeat+small.Case.Rates.Late, "seed %d", seed)
+		require.LessOrEqual(t, small.Runs, 300)
+		again := run(t, engine, small.Case)
+		require.Equal(t, small.Failure, again.Failure, "the small case fails as told")
+		require.Equal(t, small, Shrink(engine, c, r.Failure, 300), "shrinking is deterministic")
+	}
+}
+
+// A quiet cluster costs no allocation but what the engine and its messages take.
+func TestIdleTicksAllocateNothing(t *testing.T) {
+	c := Case{Engine: "toy", Nodes: 3, Seed: 1, Rates: Rates{Ticks: 1 << 30, ElectionTicks: 1 << 20, HeartbeatTicks: 1 << 19, TimeoutTicks: 1}}
+	s, err := New(toy{}, c)
+	require.NoError(t, err)
+	for range 100 {
+		s.Step()
+	}
+	require.Zero(t, testing.AllocsPerRun(1000, func() { s.Step() }))
 }

@@ -24,6 +24,9 @@ func (e toy) Start(cfg Config, disk Stored) (Node, error) {
 	}
 	n.saved, _ = n.last()
 	n.role = Follower
+	if e.bugs == "forgets its log" && disk.State.Term > 0 && cfg.ID == 1 {
+		n.log = n.log[:2]
+	}
 	if cfg.ID == 1 || e.bugs == "two leaders" && cfg.ID == 2 {
 		n.role, n.term, n.newTerm = Candidate, n.term+1, true // until the term is saved
 	}
@@ -169,9 +172,6 @@ func (n *toyNode) eat(leader uint64, b toyBody) {
 	}
 	last, _ := n.last()
 	n.commit = max(n.commit, min(last, b.commit))
-	if n.bug == "commits what it has" {
-		n.commit = last
-	}
 	answer := Message{From: n.cfg.ID, To: leader, Term: n.term, Kind: "Fed", Body: toyBody{match: last, round: b.round}}
 	if n.bug == "answers before saving" {
 		n.out = append(n.out, answer)
