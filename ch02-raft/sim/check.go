@@ -168,8 +168,8 @@ func (c *Cluster) termBefore(m *member, st *Status) (term uint64, known bool) {
 	if snap := m.disk.synced.Snapshot; snap.Index == base {
 		return snap.Term, true
 	}
-	if known, ok := m.shadow.at(base); ok {
-		return known.term, true // the engine keeps entries that its snapshot covers
+	if known, ok := m.shadow.at(base); ok && base <= m.applied {
+		return known.term, true // a log that was cut behind what is applied, and no other log took its place
 	}
 	return 0, false
 }

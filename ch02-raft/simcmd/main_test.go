@@ -94,7 +94,7 @@ func TestAFailureTeaches(t *testing.T) {
 	require.NotNil(t, replay, out)
 	status, told, _ := command(t, strings.Fields(replay[1])...)
 	require.Equal(t, 1, status)
-	require.Contains(t, told, "IS LEADER of term")
+	require.Contains(t, told, "RequestVote term")
 	require.Contains(t, told, "VIOLATION: invariant 8, stable storage")
 	require.Contains(t, told, "rule: ")
 
