@@ -141,6 +141,10 @@ func (b *Binary) build(ctx context.Context, o *overlay.Overlay, opts Options) er
 // Close removes what Build made.
 func (b *Binary) Close() { os.RemoveAll(b.scratch) }
 
+// generated is what tests with generated histories (package rapid) are told: the same seed
+// for each run, no file about a failure in the tree, and little time to make one smaller.
+var generated = []string{"RAPID_SEED=1", "RAPID_NOFAILFILE=true", "RAPID_SHRINKTIME=2s"}
+
 // Run runs the test of that name, with further flags for the binary.
 func (b *Binary) Run(ctx context.Context, test string, limits Limits, flags ...string) (Result, error) {
 	limits = limits.orDefault()
@@ -154,7 +158,7 @@ func (b *Binary) Run(ctx context.Context, test string, limits Limits, flags ...s
 	cmd.WaitDelay = time.Second // a grandchild may still hold the pipe
 	proofFile := filepath.Join(b.scratch, "proof")
 	os.Remove(proofFile)
-	cmd.Env = append(os.Environ(), proofVariable+"="+proofFile)
+	cmd.Env = append(append(os.Environ(), generated...), proofVariable+"="+proofFile)
 
 	start := time.Now()
 	runErr := cmd.Run()
