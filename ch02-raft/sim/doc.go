@@ -18,11 +18,11 @@
 //
 // # One worked example
 //
-// Seed 1 of five servers says, among other things, that S3 crashes while it is writing. The
-// action marks S3's disk as doomed. Later S3 gets AppendEntries, and its Ready wants two
-// entries saved and the answer sent after that. The write begins, and S3 stops; the case's
-// dice say that one of the two records reached the disk. The answer never leaves. S3
-// restarts with one entry more than anybody knows of, and no promise is broken.
+// An action says that S2 crashes while it is writing, and marks S2's disk as doomed. S2 gets
+// AppendEntries; its Ready wants two entries saved and the answer sent after that. The write
+// begins, and S2 stops: the case's dice say that one of the two records reached the disk,
+// and the answer never leaves. S2 restarts with one entry more than anybody knows of, and no
+// promise is broken.
 //
 // # Who else drives a cluster
 //

@@ -103,6 +103,72 @@ func TestFramesShowARun(t *testing.T) {
 	require.Equal(t, run(t, toy{}, c).Hash, s.Hash())
 }
 
+// The worked example of the package: what a doomed write leaves, and what it does not tell.
+func TestADoomedWriteTellsNobody(t *testing.T) {
+	for keep, last := range map[uint64]uint64{0: 1, 1: 2, 2: 3} { // of two entries; entry 1 is old
+		c := Case{Engine: "toy", Nodes: 2, Seed: 1, Rates: Rates{Ticks: 30, ElectionTicks: 10, HeartbeatTicks: 4, DelayMin: 100, DelayMax: 100,
+			TimeoutTicks: 50, LoseTail: true, Torn: true, SyncMin: 1, SyncMax: 1}}
+		c.Actions = []Action{
+			{At: 10 * Tick, Kind: Put, Key: "a", Node: 1}, {At: 10 * Tick, Kind: Put, Key: "a", Node: 1},
+			{At: 10 * Tick, Kind: CrashWriting, Node: 2, For: 5 * Tick, Arg: keep},
+		}
+		var log trace.Log
+		r := run(t, toy{}, c, To(&log))
+		require.Nil(t, r.Failure)
+		for i, e := range log {
+			if e.Kind == trace.Crash {
+				require.Equal(t, last, e.Last, "%d of the records survive", keep)
+				require.Equal(t, 2-keep, e.Value)
+				require.Equal(t, trace.Save, log[i-1].Kind, "nothing is told between the beginning of the write and the crash")
+			}
+		}
+		require.Equal(t, int64(1), r.Stats.Crashes)
+	}
+}
+
+// Actions that no seed draws, for runs that are made by hand.
+func TestActionsMadeByHand(t *testing.T) {
+	s, err := New(toy{}, steady(
+		Action{At: 20 * Tick, Kind: Crash, Node: 2}, Action{At: 50 * Tick, Kind: Restart, Node: 2},
+		Action{At: 60 * Tick, Kind: Partition, Arg: 0b100}, Action{At: 90 * Tick, Kind: Heal},
+		Action{At: 100 * Tick, Kind: CompactLog, Node: 1}, Action{At: 110 * Tick, Kind: Hurry, Node: 3, Arg: 500}))
+	require.NoError(t, err)
+	var down, apart bool
+	for s.Step() {
+		f := s.Frame()
+		down = down || f.At > 40*Tick && !f.Servers[1].Up
+		apart = apart || len(f.Cuts) == 4
+		if f.At > 95*Tick {
+			require.True(t, f.Servers[1].Up)
+			require.Empty(t, f.Cuts)
+		}
+	}
+	require.NoError(t, s.Err())
+	require.True(t, down && apart)
+	f := s.Frame()
+	require.NotZero(t, f.Servers[0].Snapshot)
+	require.Greater(t, s.Stats().Ticks, int64(3*200+500))
+}
+
+func TestActionsAndRatesReadWell(t *testing.T) {
+	for want, a := range map[string]Action{
+		"   20.000 ms crash S2 for 5.0 ms":                     {At: 20_000, Kind: Crash, Node: 2, For: 5000, Arg: 77},
+		"   20.000 ms partition S1 S3 | others":                {At: 20_000, Kind: Partition, Arg: 0b101},
+		"   20.000 ms cut S1 → S3":                             {At: 20_000, Kind: Cut, Node: 1, Peer: 3},
+		"   20.000 ms heal":                                    {At: 20_000, Kind: Heal},
+		"   20.000 ms transfer the leader → S3":                {At: 20_000, Kind: Transfer, Peer: 3},
+		"   20.000 ms lag S1 by 3.0 ms for 5.0 ms":             {At: 20_000, Kind: Lag, Node: 1, For: 5000, Arg: 3000},
+		"   20.000 ms slow-disk S1 ×20 for 5.0 ms":             {At: 20_000, Kind: SlowDisk, Node: 1, For: 5000, Arg: 20},
+		"   20.000 ms isolate-elected after 1.0 ms for 5.0 ms": {At: 20_000, Kind: IsolateElected, For: 5000, Arg: 1000},
+		"   20.000 ms cas a at the leader":                     {At: 20_000, Kind: CAS, Key: "a"},
+		"   20.000 ms put a at S2":                             {At: 20_000, Kind: Put, Key: "a", Node: 2},
+	} {
+		require.Equal(t, want, a.String())
+	}
+	require.Equal(t, "200 ticks; election after 10–19 ticks, heartbeat every 1\nmessages take 1–2 ms\nwrites take 0 ms, a crash loses them, durable state every 1",
+		steady().Rates.String())
+}
+
 // Of hundreds of actions on five servers, one crash is enough to make an engine refuse its
 // disk, and a crash at random dice is never needed.
 func TestShrinkLeavesWhatMatters(t *testing.T) {
