@@ -18,11 +18,15 @@ type cluster struct {
 	network  []pb.Message // sent and not delivered, in order
 	isolated map[uint64]bool
 	reads    map[uint64][]ReadState
+
+	work map[uint64][]pb.Message              // for the threads of members with AsyncStorageWrites
+	tell func(msg pb.Message, delivered bool) // of each message that leaves the network; may be nil
 }
 
 // newTestCluster starts n voters that know each other. edit may change the configuration of each.
 func newTestCluster(t testing.TB, n int, edit ...func(*Config)) *cluster {
-	c := &cluster{t: t, members: map[uint64]*member{}, isolated: map[uint64]bool{}, reads: map[uint64][]ReadState{}}
+	c := &cluster{t: t, members: map[uint64]*member{}, isolated: map[uint64]bool{},
+		reads: map[uint64][]ReadState{}, work: map[uint64][]pb.Message{}}
 	voters := make([]uint64, n)
 	for i := range voters {
 		voters[i] = uint64(i) + 1
@@ -85,10 +89,23 @@ func (c *cluster) handleMembers(ids ...uint64) {
 		m := c.members[id]
 		for m.rn.HasReady() {
 			rd := m.rn.Ready()
-			c.network = append(c.network, slices.Clone(rd.Messages)...)
 			c.reads[id] = append(c.reads[id], rd.ReadStates...)
-			m.handle(rd, rightOrder)
+			for _, msg := range rd.Messages {
+				c.send(id, msg)
+			}
+			if !m.c.AsyncStorageWrites {
+				m.handle(rd, rightOrder)
+			}
 		}
+	}
+}
+
+// send puts a message into the network, or before the thread of id that it is for.
+func (c *cluster) send(id uint64, msg pb.Message) {
+	if isLocalThread(msg.To) {
+		c.work[id] = append(c.work[id], msg)
+	} else {
+		c.network = append(c.network, msg)
 	}
 }
 
@@ -97,11 +114,15 @@ func (c *cluster) deliver(which func(pb.Message) bool) {
 	sent := c.network
 	c.network = nil
 	for _, msg := range sent {
-		switch {
-		case !which(msg):
+		if !which(msg) {
 			c.network = append(c.network, msg)
-		case c.members[msg.To] == nil || c.isolated[msg.To] || c.isolated[msg.From]: // lost
-		default:
+			continue
+		}
+		arrives := c.members[msg.To] != nil && !c.isolated[msg.To] && !c.isolated[msg.From]
+		if c.tell != nil {
+			c.tell(msg, arrives)
+		}
+		if arrives {
 			_ = c.node(msg.To).Step(msg) // refuses what comes from a node that is no member
 		}
 	}

@@ -12,13 +12,15 @@ import (
 )
 
 // TestScripts plays the scripts under testdata. They are written to be read: each
-// step says what it proves, its output is what the node said and did. After a
-// change, read the difference before you accept it with -rewrite.
+// step says what it proves, its output is what the node said and did. Several lines
+// without output between them are one step. After a change, read the difference before
+// you accept it with -rewrite.
 //
 //	start [applied=N] [page=BYTES] [uncommitted=BYTES]   build a node on what is on disk
 //	bootstrap                                            begin a cluster of node 1
 //	tick N | campaign                                    time passes | do not wait for it
-//	propose WORD… | propose-conf CHANGE… [v1]            CHANGE as in "v1 l2 r3 u4"
+//	propose WORD… | propose-conf CHANGE… [v1|explicit]   CHANGE as in "v1 l2 r3 u4"; then v1: version 1,
+//	                                                     explicit: the application ends the transition
 //	read CTX                                             ask for a read index
 //	ready                                                take a Ready and show it
 //	persist entries|hardstate|all                        write parts of it
@@ -27,15 +29,18 @@ import (
 //	snapshot N [compact]                                 snapshot at index N
 //	crash                                                forget all but the disk
 //	log | status                                         look inside
+//
+// A script that begins with "cluster" has several members, and the words of
+// script_cluster_test.go besides. There the first word after one of the above that has a
+// meaning for a member is its number, as in "propose 1 a b", and Readies are handled as
+// soon as they are due: what members send then waits in the network.
 func TestScripts(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		s := &script{m: &member{t: t, acked: map[string]bool{}, store: NewMemoryStorage()}}
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			s.m.t, s.d = t, d
 			s.out.Reset()
-			if err := s.run(); err != nil {
-				fmt.Fprintf(&s.out, "error: %v\n", err)
-			}
+			s.block()
 			if s.out.Len() == 0 {
 				return "ok\n"
 			}
@@ -44,12 +49,30 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// script is a member that is driven by the words of a file.
+// script is a member that is driven by the words of a file, or a cluster of them.
 type script struct {
-	m   *member
-	d   *datadriven.TestData
-	rd  Ready
-	out strings.Builder
+	m    *member  // the one that the words are for
+	c    *cluster // nil: m is alone
+	d    *datadriven.TestData
+	rd   Ready
+	out  strings.Builder
+	told map[uint64]int // how many of the applied entries of each member were told
+}
+
+// block carries out the lines up to the next "----".
+func (s *script) block() {
+	for line := ""; ; { // the first is parsed already
+		if err := s.run(); err != nil {
+			fmt.Fprintf(&s.out, "error: %v\n", err)
+		}
+		if s.d.Input == "" {
+			return
+		}
+		line, s.d.Input, _ = strings.Cut(s.d.Input, "\n")
+		var err error
+		s.d.Cmd, s.d.CmdArgs, err = datadriven.ParseLine(line)
+		require.NoError(s.m.t, err, s.d.Pos)
+	}
 }
 
 func (s *script) run() (err error) {
@@ -58,6 +81,14 @@ func (s *script) run() (err error) {
 			err = fmt.Errorf("panic: %v", v)
 		}
 	}()
+	if s.c != nil || s.d.Cmd == "cluster" {
+		return s.runCluster()
+	}
+	return s.runMember()
+}
+
+// runMember carries out a word that is for one member.
+func (s *script) runMember() error {
 	m := s.m
 	switch s.d.Cmd {
 	case "start":
@@ -129,14 +160,17 @@ func (s *script) start() {
 }
 
 func (s *script) proposeConf() error {
-	v1 := false
+	v1, explicit := false, false
 	var words []string
-	for _, arg := range s.d.CmdArgs {
-		if arg.String() == "v1" {
+	for i, arg := range s.d.CmdArgs {
+		switch word := arg.String(); {
+		case word == "v1" && i > 0:
 			v1 = true
-			continue
+		case word == "explicit":
+			explicit = true
+		default:
+			words = append(words, word)
 		}
-		words = append(words, arg.String())
 	}
 	cs, err := pb.ConfChangesFromString(strings.Join(words, " "))
 	if err != nil {
@@ -145,7 +179,11 @@ func (s *script) proposeConf() error {
 	if v1 {
 		return s.m.rn.ProposeConfChange(pb.ConfChange{Type: cs[0].Type, NodeID: cs[0].NodeID})
 	}
-	return s.m.rn.ProposeConfChange(pb.ConfChangeV2{Changes: cs})
+	change := pb.ConfChangeV2{Changes: cs}
+	if explicit {
+		change.Transition = pb.ConfChangeTransitionJointExplicit
+	}
+	return s.m.rn.ProposeConfChange(change)
 }
 
 func (s *script) snapshot() error {
