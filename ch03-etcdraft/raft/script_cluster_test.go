@@ -20,7 +20,7 @@ import (
 //	elect N                     N campaigns and everything arrives, untold
 //	deliver [FILTER]            what is under way now arrives, and is shown
 //	drop [FILTER] [quietly]     … is lost
-//	wire                        what is under way
+//	wire                        what is under way, and what waits for the threads
 //	settle [quietly]            everything arrives, and what follows from it, until nothing is under way
 //	isolate N | rejoin N        what N sends and what is sent to it is lost | no longer
 //	transfer N TO               N is asked to hand over to TO
@@ -54,6 +54,12 @@ func (s *script) clusterVerb() error {
 	case "wire":
 		for _, msg := range c.network {
 			s.out.WriteString(describe(msg) + "\n")
+		}
+		for _, id := range c.ids() {
+			for _, msg := range c.work[id] {
+				msg.Responses = nil // shown when the work is done
+				s.out.WriteString("waiting: " + describe(msg) + "\n")
+			}
 		}
 	case "settle":
 		s.settle()
