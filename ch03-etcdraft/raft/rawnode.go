@@ -187,7 +187,8 @@ func (rn *RawNode) peek() Ready {
 		Messages:         r.msgs,
 		ReadStates:       r.readStates,
 	}
-	if ss := r.softState(); ss != rn.prevSoftSt {
+	if r.softState() != rn.prevSoftSt {
+		ss := r.softState() // on the heap, so only if it is news
 		rd.SoftState = &ss
 	}
 	hs := r.hardState()
