@@ -1,5 +1,6 @@
 // Chapter 3 in one run: a raft node in memory, driven by hand, from its first tick
-// to its restart from storage. Each Ready is shown, and what is done with it.
+// to its restart from storage. Each Ready is shown, and what is done with it. Then three
+// nodes, beside three of chapter 2: what does the library do that the paper does not?
 package main
 
 import (
@@ -67,8 +68,12 @@ func main() {
 	fmt.Println(b.node.Status())
 	check(b.node.BasicStatus().Term == 3, "a new reign has a new term")
 
+	say("7. Three nodes, and Raft twice: as the paper tells it, and this library. One script.")
+	compareEngines()
+
 	say(`Try next
   less ch03-etcdraft/raft/testdata/life_of_a_proposal.txt   the same, with the log drawn
+  less ch03-etcdraft/raft/testdata/joint_change.txt         three members: every message of a change
   go test ./ch03-etcdraft/raft -run S2 -v                   what a wrong order of steps loses
   go test ./ch03-etcdraft/raft -run xxx -bench Node -benchmem`)
 }
