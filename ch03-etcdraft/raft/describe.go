@@ -64,15 +64,31 @@ func DescribeEntries(ents []pb.Entry, f EntryFormatter) string {
 	return b.String()
 }
 
-// DescribeMessage shows m: from->to, type and what it carries.
+// describeTarget is an ID, or the name of a thread (Config.AsyncStorageWrites).
+func describeTarget(id uint64) string {
+	switch id {
+	case LocalAppendThread:
+		return "AppendThread"
+	case LocalApplyThread:
+		return "ApplyThread"
+	default:
+		return fmt.Sprintf("%x", id)
+	}
+}
+
+// DescribeMessage shows m: from->to, type and what it carries. The responses of work for a
+// thread stand below it, a line each.
 func DescribeMessage(m pb.Message, f EntryFormatter) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%x->%x %s Term:%d Log:%d/%d", m.From, m.To, m.Type, m.Term, m.LogTerm, m.Index)
+	fmt.Fprintf(&b, "%s->%s %s Term:%d Log:%d/%d", describeTarget(m.From), describeTarget(m.To), m.Type, m.Term, m.LogTerm, m.Index)
 	if m.Reject {
 		fmt.Fprintf(&b, " Rejected (Hint: %d)", m.RejectHint)
 	}
 	if m.Commit != 0 {
 		fmt.Fprintf(&b, " Commit:%d", m.Commit)
+	}
+	if m.Vote != 0 {
+		fmt.Fprintf(&b, " Vote:%d", m.Vote)
 	}
 	if len(m.Entries) > 0 {
 		texts := make([]string, len(m.Entries))
@@ -83,6 +99,13 @@ func DescribeMessage(m pb.Message, f EntryFormatter) string {
 	}
 	if !IsEmptySnap(m.Snapshot) {
 		fmt.Fprintf(&b, " Snapshot: %s", DescribeSnapshot(m.Snapshot))
+	}
+	if len(m.Responses) > 0 {
+		b.WriteString(" Responses:[\n")
+		for _, response := range m.Responses {
+			fmt.Fprintf(&b, "  %s\n", DescribeMessage(response, f))
+		}
+		b.WriteString("]")
 	}
 	return b.String()
 }

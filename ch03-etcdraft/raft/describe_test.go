@@ -40,6 +40,13 @@ func TestDescribe(t *testing.T) {
 			"1->2 MsgAppResp Term:3 Log:0/5 Rejected (Hint: 4)"},
 		{DescribeMessage(pb.Message{From: 1, To: 2, Type: pb.MsgSnap, Term: 3, Snapshot: snap}, nil),
 			"1->2 MsgSnap Term:3 Log:0/0 Snapshot: Index:5 Term:2 ConfState:" + conf},
+		{DescribeMessage(pb.Message{From: 1, To: LocalAppendThread, Type: pb.MsgStorageAppend, Term: 2, Vote: 1, Commit: 3,
+			Entries: []pb.Entry{{Term: 2, Index: 3, Data: []byte("a")}}, Responses: []pb.Message{
+				{From: 1, To: 2, Type: pb.MsgAppResp, Term: 2, Index: 3},
+				{From: LocalAppendThread, To: 1, Type: pb.MsgStorageAppendResp, Term: 2, LogTerm: 2, Index: 3},
+			}}, nil),
+			"1->AppendThread MsgStorageAppend Term:2 Log:0/0 Commit:3 Vote:1 Entries:[2/3 EntryNormal \"a\"] Responses:[\n" +
+				"  1->2 MsgAppResp Term:2 Log:0/3\n  AppendThread->1 MsgStorageAppendResp Term:2 Log:2/3\n]"},
 		{DescribeReady(Ready{}, nil), "<empty Ready>"},
 		{DescribeReady(Ready{
 			SoftState: &SoftState{Lead: 1, RaftState: StateLeader}, HardState: pb.HardState{Term: 1, Commit: 2},

@@ -237,18 +237,13 @@ func (s *script) tell(m pb.Message, delivered bool) {
 	s.out.WriteString(describe(m) + "\n")
 }
 
-// describe shows a message and, of a piece of work for a thread, the answers below it.
+// describe shows a message, and the number of the round of reads that a heartbeat carries.
 func describe(m pb.Message) string {
-	names := strings.NewReplacer(
-		fmt.Sprintf("%x", LocalAppendThread), "AppendThread", fmt.Sprintf("%x", LocalApplyThread), "ApplyThread")
 	text := DescribeMessage(m, nil)
 	if len(m.Context) == 8 {
 		text += fmt.Sprintf(" round %d", m.Context[7])
 	}
-	for _, response := range m.Responses {
-		text += "\n    then " + DescribeMessage(response, nil)
-	}
-	return names.Replace(text)
+	return text
 }
 
 // work does the next piece of work that waits for the thread of a member with
