@@ -34,13 +34,15 @@ type Saved struct {
 // would break promises that it does not remember.
 var ErrLost = errors.New("raftexample: the log lost what was saved")
 
-// empty reports whether the member never lived.
-func (s Saved) empty() bool {
-	return raft.IsEmptyHardState(s.HardState) && len(s.Entries) == 0 && raft.IsEmptySnap(s.Snapshot)
-}
+// neverLived reports whether the member has promised nothing yet. Entries without a
+// HardState are what a crash in its very first save leaves; they do not count.
+func (s Saved) neverLived() bool { return raft.IsEmptyHardState(s.HardState) }
 
 // storage fills the storage that raft reads from.
 func (s Saved) storage() (*raft.MemoryStorage, error) {
+	if s.neverLived() {
+		return raft.NewMemoryStorage(), nil
+	}
 	entries := s.withoutReplaced()
 	last := s.Snapshot.Metadata.Index + uint64(len(entries))
 	if s.HardState.Commit > last {

@@ -66,7 +66,7 @@ func newRaftNode(c Config) (*raftNode, error) {
 	}
 	n.transport.SetPeers(n.addresses())
 	n.node, err = raft.NewRawNode(c.raftConfig(ms, n.appliedIndex))
-	if err == nil && saved.empty() && !c.Join {
+	if err == nil && saved.neverLived() && !c.Join {
 		err = n.node.Bootstrap(c.bootstrap())
 	}
 	return n, err
