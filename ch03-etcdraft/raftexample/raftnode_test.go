@@ -135,8 +135,8 @@ func TestAReadWaitsUntilItsIndexIsApplied(t *testing.T) {
 		c.deliver(0)
 		late = append(late, c.take(appends)...)
 	}
-	require.Len(t, follower.reads.confirmed, 1, "the leader has answered with its commit index")
 	get.waits(t, "applied first: the entry has not arrived here")
+	require.Len(t, follower.reads.confirmed, 1, "the leader has answered with its commit index")
 	for len(late) > 0 {
 		c.wires = append(c.wires, late...)
 		late = nil
