@@ -126,8 +126,8 @@ func (h *httpKVAPI) done(w http.ResponseWriter, err error) {
 
 func memberID(w http.ResponseWriter, r *http.Request) (uint64, bool) {
 	id, err := strconv.ParseUint(r.PathValue("id"), 10, 64)
-	if err != nil || id == 0 {
-		http.Error(w, fmt.Sprintf("the ID of a member is a number above 0, not %q", r.PathValue("id")), http.StatusBadRequest)
+	if err != nil || id == 0 || id > maxID {
+		http.Error(w, fmt.Sprintf("the ID of a member is a number from 1 to %d, not %q", maxID, r.PathValue("id")), http.StatusBadRequest)
 		return 0, false
 	}
 	return id, true

@@ -1,6 +1,7 @@
 package raftexample
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -88,7 +89,10 @@ func (n *raftNode) process(m pb.Message) error {
 	if n.kvstore.removed[m.From] {
 		return fmt.Errorf("%w: %x", ErrIDRemoved, m.From)
 	}
-	return n.node.Step(m)
+	if err := n.node.Step(m); !errors.Is(err, raft.ErrProposalDropped) {
+		return err
+	}
+	return nil // the message did arrive; its member learns by waiting that nothing came of the proposal
 }
 
 // removed reports whether the member was taken out of its cluster.

@@ -17,7 +17,7 @@ import (
 
 // Config describes a member.
 type Config struct {
-	ID    uint64            // above 0, never used before by another member
+	ID    uint64            // from 1 to 65,535, never used before by another member
 	Peers map[uint64]string // members and where they listen; Transport knows what the text means
 	Join  bool              // the cluster runs already, and was told of this member
 
@@ -38,13 +38,14 @@ type Config struct {
 const (
 	electionTicks  = 10
 	heartbeatTicks = 1
+	maxID          = 1<<16 - 1 // request IDs have two bytes for the member's
 )
 
 // withDefaults checks c and fills in what was left out.
 func (c Config) withDefaults() (Config, error) {
 	switch {
-	case c.ID == 0:
-		return c, fmt.Errorf("raftexample: the ID of a member is 0; it must be above")
+	case c.ID == 0 || c.ID > maxID:
+		return c, fmt.Errorf("raftexample: the ID of a member is %d; it must be from 1 to %d", c.ID, maxID)
 	case c.Log == nil || c.Transport == nil:
 		return c, fmt.Errorf("raftexample: a member needs a Log and a Transport")
 	case c.Tick < 0 || c.RequestTimeout < 0:

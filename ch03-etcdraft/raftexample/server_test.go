@@ -154,7 +154,7 @@ func TestHTTP(t *testing.T) {
 		s.wants(200, "\xff", 2, "GET", "/kv/dir/with%2Fslash%ff", "")
 		s.wants(413, "", 1, "PUT", "/kv/a", strings.Repeat("x", maxValueBytes+1))
 		s.wants(200, `{"1":"http://one","2":"http://two","3":"http://three"}`, 1, "GET", "/members", "")
-		s.wants(400, "above 0", 1, "POST", "/members/0", "http://four")
+		s.wants(400, "from 1 to", 1, "POST", "/members/0", "http://four")
 		s.wants(400, "listens", 1, "POST", "/members/4", "four")
 		s.wants(204, "", 1, "POST", "/members/4?learner=true", "http://four")
 		s.wants(200, `"learners":[4]`, s.lead(), "GET", "/status", "")
@@ -272,7 +272,7 @@ func TestClientsOfServersAreLinearizable(t *testing.T) {
 
 func TestConfigErrorsSayWhatToDo(t *testing.T) {
 	_, err := Start(Config{})
-	require.ErrorContains(t, err, "must be above")
+	require.ErrorContains(t, err, "from 1 to 65535")
 	_, err = Start(Config{ID: 1})
 	require.ErrorContains(t, err, "needs a Log and a Transport")
 	_, err = Start(Config{ID: 1, Log: NewMemoryLog(), Transport: link{}, Peers: map[uint64]string{2: ""}})
