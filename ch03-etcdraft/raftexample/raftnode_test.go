@@ -116,6 +116,30 @@ func TestADeposedLeaderAnswersNoReads(t *testing.T) {
 	get.says(t, "new", "no stale read: the new leader was asked")
 }
 
+// A member that was cut off comes back: it has asked for votes all the time, and nobody minds.
+func TestAMemberThatComesBackDeposesNobody(t *testing.T) {
+	c := newCluster(t, 1, 1, 2, 3)
+	leader := c.members[1]
+	leader.elect()
+	before := leader.reign()
+	c.isolate(3)
+	for range 10 * electionTicks {
+		for _, id := range c.ids() {
+			c.members[id].pass(1)
+		}
+		c.deliverAll()
+	}
+	c.heal()
+	c.members[3].pass(2 * electionTicks)
+	for range 3 {
+		c.deliverAll()
+		leader.pass(1)
+	}
+	for _, id := range c.ids() {
+		require.Equal(t, before, c.members[id].reign(), "PreVote: the leader leads on, in its term")
+	}
+}
+
 // A follower that has been told the index may not have applied it yet.
 func TestAReadWaitsUntilItsIndexIsApplied(t *testing.T) {
 	c := newCluster(t, 1, 1, 2, 3)
