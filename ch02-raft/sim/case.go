@@ -13,6 +13,7 @@ const Tick = 10_000
 type Case struct {
 	Engine  string   `json:"engine"`
 	Nodes   int      `json:"nodes"`
+	Spares  int      `json:"spares,omitempty"` // the last of Nodes, no members at first
 	Seed    uint64   `json:"seed"`
 	Rates   Rates    `json:"rates"`
 	Actions []Action `json:"actions"`
@@ -72,6 +73,7 @@ const (
 	Heal         = "heal"          // all cuts end
 	Lag          = "lag"           // messages to Node take Arg microseconds longer
 	SlowDisk     = "slow-disk"     // writes of Node take Arg times as long
+	Change       = "change"        // Node is asked to change the members, in the way that Arg draws
 	Transfer     = "transfer"      // Node is asked to hand over to Peer
 	CompactLog   = "compact"       // Node makes a snapshot
 	Hurry        = "hurry"         // Node's clock ticks Arg times at once (for runs made by hand: it breaks the drift bound)

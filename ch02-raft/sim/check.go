@@ -160,6 +160,9 @@ func (c *Cluster) termBefore(m *member, st *Status) (term uint64, known bool) {
 	if base == 0 {
 		return 0, true
 	}
+	if st.BaseTerm != 0 {
+		return st.BaseTerm, true
+	}
 	for i := len(m.disk.writing) - 1; i >= 0; i-- {
 		if snap := m.disk.writing[i].Save.Snapshot; snap != nil && snap.Index == base {
 			return snap.Term, true
@@ -331,6 +334,9 @@ func (c *Cluster) checkOnce(m *member, e *Entry) bool {
 
 // checkDurable: an entry is applied only when most disks hold it.
 func (c *Cluster) checkDurable(m *member, e *Entry) bool {
+	if c.changing {
+		return c.failed == nil
+	}
 	var on []uint64
 	for _, other := range c.members {
 		if other.disk.holds(e.Index, e.Term) {

@@ -23,9 +23,11 @@ type Cluster struct {
 	seq     uint64
 	leader  uint64 // the last one elected
 	failed  *Violation
-	stats   Stats
-	hash    trace.Hash
-	sink    trace.Sink // may be nil
+	// changing: the members change, so whose disks count is for the engine to know.
+	changing bool
+	stats    Stats
+	hash     trace.Hash
+	sink     trace.Sink // may be nil
 }
 
 // world decides when things happen. Sim draws it from a seed, a script is asked for it.
@@ -98,8 +100,9 @@ func (s *Stats) Add(o Stats) {
 // newCluster makes the servers; none runs yet.
 func newCluster(engine Engine, config Config, nodes int, seed uint64, w world, sink trace.Sink) *Cluster {
 	c := &Cluster{engine: engine, config: config, seed: seed, world: w, sink: sink, check: newChecker()}
-	c.config.Voters = nil
+	c.config.Servers, c.config.Voters = nil, nil
 	for id := uint64(1); id <= uint64(nodes); id++ {
+		c.config.Servers = append(c.config.Servers, id)
 		c.config.Voters = append(c.config.Voters, id)
 		c.members = append(c.members, &member{id: id})
 	}
@@ -127,6 +130,7 @@ func (c *Cluster) start(m *member) {
 	m.life++
 	cfg := c.config
 	cfg.ID = m.id
+	cfg.Servers = append([]uint64(nil), c.config.Servers...)
 	cfg.Voters = append([]uint64(nil), c.config.Voters...)
 	cfg.Rand = rand.New(rand.NewPCG(c.seed, m.id<<32|m.life))
 	node, err := c.engine.Start(cfg, stored)
@@ -291,11 +295,12 @@ func (c *Cluster) finishWrite(m *member) {
 		last, _ := m.disk.last()
 		c.emit(trace.Event{Kind: trace.Saved, Node: m.id, Last: last})
 	}
+	m.applying = append(m.applying, rd)
 	m.node.Saved(rd)
+	c.observe(m) // what is durable may be committed by that
 	for i := range rd.SendAfterSave {
 		c.send(m, rd.SendAfterSave[i])
 	}
-	m.applying = append(m.applying, rd)
 	if len(m.applying) == 1 {
 		c.world.apply(m)
 	}

@@ -27,6 +27,7 @@ type Tailor interface {
 // Config is what a node is started with. Times are in ticks of the node's own clock.
 type Config struct {
 	ID             uint64
+	Servers        []uint64 // all that run, sorted; those that are not Voters wait to be added
 	Voters         []uint64 // of the first configuration, sorted; an engine with membership changes finds later ones in Stored
 	ElectionTicks  int      // a follower campaigns after a random time in [ElectionTicks, 2*ElectionTicks)
 	HeartbeatTicks int
@@ -190,5 +191,7 @@ type Status struct {
 	Commit, Applied        uint64
 	First, Last            uint64 // of the log: First is one above the snapshot
 	LastTerm               uint64
+	BaseTerm               uint64            // of the entry before First; 0: not told
+	Members                []uint64          // of the configuration in force, sorted; nil if members never change
 	Match, Next            map[uint64]uint64 // per peer, at the leader only, with Config.Explain
 }

@@ -68,7 +68,7 @@ func (s *Sim) stay() {
 	switch {
 	case s.now < h.stayFrom:
 		h.term = term
-	case h.term != 0 && term != h.term:
+	case h.term != 0 && term != h.term && !s.changing: // a leader that is removed hands over
 		h.fell++
 		h.stayFrom, h.term, h.probe = 0, 0, 0
 	case s.now >= h.stayTo:
@@ -107,6 +107,7 @@ func (s *Sim) endFaults() {
 // healed moves the second phase on.
 func (s *Sim) healed() bool {
 	h := &s.healing
+	s.stopStrangers()
 	if h.probe == 0 || s.history[h.probe-1].Outcome > Answered {
 		h.probe = s.sendProbe()
 		return false
@@ -116,7 +117,7 @@ func (s *Sim) healed() bool {
 		return false
 	}
 	for _, m := range s.members {
-		if m.applied < op.Index {
+		if m.applied < op.Index && s.belongs(m) {
 			return false
 		}
 	}
@@ -125,12 +126,7 @@ func (s *Sim) healed() bool {
 
 // sendProbe asks the leader of the highest term for a write; 0 if there is none.
 func (s *Sim) sendProbe() uint64 {
-	var leader *member
-	for _, m := range s.members {
-		if p := &m.shadow.prev; m.up && p.Role == Leader && (leader == nil || p.Term > leader.shadow.prev.Term) {
-			leader = m
-		}
-	}
+	leader := s.highestLeader()
 	if leader == nil || s.now < s.healing.asked+Tick {
 		return 0 // a leader that refuses is asked again a tick later
 	}
@@ -141,6 +137,16 @@ func (s *Sim) sendProbe() uint64 {
 	id := uint64(len(s.history))
 	s.queue.push(event{at: s.now + 4*int64(s.plan.Rates.ElectionTicks)*Tick, kind: requestTimesOut, node: id})
 	return id
+}
+
+// highestLeader is the leader of the highest term; nil if there is none.
+func (s *Sim) highestLeader() (leader *member) {
+	for _, m := range s.members {
+		if p := &m.shadow.prev; m.up && p.Role == Leader && (leader == nil || p.Term > leader.shadow.prev.Term) {
+			leader = m
+		}
+	}
+	return leader
 }
 
 func (s *Sim) failLiveness(bound int64) {
@@ -167,8 +173,8 @@ func (s *Sim) roles() (list []string) {
 func (s *Sim) judge() {
 	want := string(s.truth.Marshal())
 	for _, m := range s.members {
-		if m.applied != s.check.applied {
-			continue // it may be applying what came after the probe
+		if m.applied != s.check.applied || !m.up {
+			continue // it may be applying what came after the probe, or was removed
 		}
 		if got := string(m.store.Marshal()); got != want {
 			s.fail(NothingAcknowledgedLost, m.id, "after entry %d its state machine holds %q; the committed entries make %q", m.applied, got, want)

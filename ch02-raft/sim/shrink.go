@@ -88,7 +88,7 @@ func fit(c Case, nodes int) Case {
 		}
 		return (id-1)%uint64(nodes) + 1
 	}
-	c.Nodes = nodes
+	c.Nodes, c.Spares = nodes, min(c.Spares, nodes-1)
 	var kept []Action
 	for _, a := range c.Actions {
 		a.Node, a.Peer = fold(a.Node), fold(a.Peer)

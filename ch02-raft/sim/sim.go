@@ -65,6 +65,8 @@ func New(engine Engine, plan Case, options ...Option) (*Sim, error) {
 	switch {
 	case plan.Nodes < 1 || plan.Nodes > 63:
 		return nil, fmt.Errorf("sim: a cluster of %d servers; 1 to 63 can be simulated", plan.Nodes)
+	case plan.Spares < 0 || plan.Spares >= plan.Nodes:
+		return nil, fmt.Errorf("sim: %d of %d servers are spare; one has to be a member", plan.Spares, plan.Nodes)
 	case r.ElectionTicks < 2 || r.HeartbeatTicks < 1 || r.HeartbeatTicks >= r.ElectionTicks:
 		return nil, fmt.Errorf("sim: a heartbeat every %d ticks with elections after %d", r.HeartbeatTicks, r.ElectionTicks)
 	case r.DelayMax < r.DelayMin || r.SyncMax < r.SyncMin || r.DelayMin < 0 || r.SyncMin < 0:
@@ -79,6 +81,8 @@ func New(engine Engine, plan Case, options ...Option) (*Sim, error) {
 		config = t.Tailor(config)
 	}
 	s.Cluster = newCluster(engine, config, plan.Nodes, plan.Seed, s, nil)
+	s.config.Voters = s.config.Voters[:plan.Nodes-plan.Spares]
+	s.changing = changesMembers(plan)
 	for _, o := range options {
 		o(s)
 	}

@@ -184,6 +184,8 @@ func (s *Sim) act(a Action) {
 			m.node.Transfer(a.Peer)
 			s.settle(m)
 		}
+	case Change:
+		s.changeMembers(m, a.Arg)
 	case CompactLog:
 		s.compact(m)
 		s.settle(m)

@@ -14,7 +14,7 @@ import (
 // report tells a failure found by a sweep: seed, invariant, numbers, the shrunk actions,
 // the files to look at and the one command that shows it again.
 func (c *Command) report(s *settings, r sim.Result) error {
-	r.Case = sim.Draw(s.engineName, s.nodes, r.Case.Seed)
+	r.Case = sim.DrawFor(s.engine, s.nodes, r.Case.Seed)
 	small := sim.Shrink(s.engine, r.Case, r.Failure, s.shrinkRuns)
 	fmt.Fprintf(c.Stdout, "seed %d: %v\n", r.Case.Seed, r.Failure)
 	tellShrunk(c.Stdout, r.Case, small)
@@ -65,7 +65,7 @@ func writeTrace(file string, events []trace.Event) error {
 
 // replay tells one run, event by event.
 func (c *Command) replay(s *settings) (ok bool, err error) {
-	plan := sim.Draw(s.engineName, s.nodes, s.seed)
+	plan := sim.DrawFor(s.engine, s.nodes, s.seed)
 	if s.caseFile != "" {
 		if plan, err = loadCase(s.caseFile); err != nil {
 			return false, err

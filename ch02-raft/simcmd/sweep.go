@@ -37,7 +37,7 @@ func Sweep(ctx context.Context, engine sim.Engine, totals *Totals, seeds uint64,
 		for worker := range parallel {
 			wg.Go(func() {
 				for i := worker; i < len(results); i += parallel {
-					c := sim.Draw(totals.Engine, totals.Nodes, totals.First+totals.Seeds+uint64(i))
+					c := sim.DrawFor(engine, totals.Nodes, totals.First+totals.Seeds+uint64(i))
 					results[i], errs[i] = sim.Run(engine, c)
 					results[i].Case.Actions = nil // can be drawn again
 				}

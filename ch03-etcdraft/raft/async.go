@@ -108,6 +108,7 @@ func (r *raft) handleStorageApplyResp(m pb.Message) error {
 		r.reduceUncommitted(m.Entries)
 		r.raftLog.appliedTo(last)
 		r.leaveJointIfDue()
+		r.admitSnapshot()
 	}
 	return nil
 }

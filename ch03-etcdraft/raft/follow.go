@@ -87,8 +87,17 @@ func (r *raft) handleHeartbeat(m pb.Message) error {
 }
 
 // handleSnapshot starts over from the leader's state, unless this node has all of it.
+//
+// A snapshot brings its members, which are in force at once. Entries that the application
+// is still applying may change members as well, and those changes belong before it: so
+// the snapshot waits for them. (etcd puts such a late change on top of the snapshot's
+// members.)
 func (r *raft) handleSnapshot(m pb.Message) error {
 	r.heard(m)
+	if r.raftLog.applying > r.raftLog.applied {
+		r.waitingSnap = &m
+		return nil
+	}
 	index := r.raftLog.committed
 	if r.restore(m.Snapshot) {
 		index = r.raftLog.lastIndex()
@@ -97,7 +106,21 @@ func (r *raft) handleSnapshot(m pb.Message) error {
 	return nil
 }
 
-// restore replaces log and configuration by a snapshot, and reports whether it did.
+// admitSnapshot takes in the snapshot that waited, once nothing is being applied. In
+// another term it is void.
+func (r *raft) admitSnapshot() {
+	if m := r.waitingSnap; m != nil && r.raftLog.applying <= r.raftLog.applied {
+		r.waitingSnap = nil
+		if r.state == StateFollower && r.Term == m.Term {
+			_ = r.handleSnapshot(*m) // never fails
+		}
+	}
+}
+
+// restore replaces log and configuration by a snapshot, and reports whether it did. The
+// members need not include this node: if it was added after the snapshot, the entries
+// that follow say so. (etcd ignores such a snapshot, and a new member whose log does not
+// reach back to the leader's is stuck until the next one is made.)
 func (r *raft) restore(s pb.Snapshot) bool {
 	at := s.Metadata
 	switch {
@@ -111,10 +134,6 @@ func (r *raft) restore(s pb.Snapshot) bool {
 	config, progress, err := confchange.Restore(r.changer(), at.ConfState)
 	if err != nil {
 		r.logger.Warningf("%x ignores the snapshot [index: %d, term: %d]: its members are impossible: %v", r.id, at.Index, at.Term, err)
-		return false
-	}
-	if progress[r.id] == nil {
-		r.logger.Warningf("%x ignores the snapshot [index: %d, term: %d]: it belongs to a cluster of %s without this node", r.id, at.Index, at.Term, config)
 		return false
 	}
 	r.raftLog.restore(s)

@@ -75,6 +75,9 @@ type raft struct {
 
 	readOnly readOnly
 
+	// waitingSnap is a snapshot that came while entries before it were being applied.
+	waitingSnap *pb.Message
+
 	// pendingConfIndex: a change of configuration may be appended only once
 	// everything up to this index is applied. That keeps at most one in flight.
 	pendingConfIndex uint64

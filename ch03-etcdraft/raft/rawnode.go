@@ -260,6 +260,7 @@ func (rn *RawNode) Advance(rd Ready) {
 		r.acknowledgeOwn()
 		r.leaveJointIfDue()
 	}
+	r.admitSnapshot()
 	r.check()
 }
 

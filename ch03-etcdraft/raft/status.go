@@ -48,12 +48,15 @@ func (r *raft) status() Status {
 // snapshot. etcd's library does not show it; pictures and checkers need it.
 type LogStatus struct {
 	First, Last, LastTerm uint64
+	BaseTerm              uint64 // of the entry before First
 }
 
 // LogStatus returns the extent of the log.
 func (rn *RawNode) LogStatus() LogStatus {
 	l := rn.raft.raftLog
-	return LogStatus{First: l.firstIndex(), Last: l.lastIndex(), LastTerm: l.lastTerm()}
+	first := l.firstIndex()
+	base, _ := l.term(first - 1) // 0 where the log begins
+	return LogStatus{First: first, Last: l.lastIndex(), LastTerm: l.lastTerm(), BaseTerm: base}
 }
 
 // EntryAt returns the entry at index, stored or not; false if the log does not hold it.

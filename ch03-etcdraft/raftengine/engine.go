@@ -20,6 +20,9 @@ type Engine struct {
 	Tune func(*raft.Config, sim.Config)
 }
 
+// Reshapes: runs of this engine change the cluster's members under fire.
+func (Engine) Reshapes() bool { return true }
+
 // Name is "raft".
 func (Engine) Name() string { return "raft" }
 
@@ -42,6 +45,7 @@ func (e Engine) Start(cfg sim.Config, disk sim.Stored) (n sim.Node, err error) {
 	}
 	hs, _, _ := store.InitialState()
 	return &node{
+		id: cfg.ID, servers: cfg.Servers,
 		async: c.AsyncStorageWrites, rn: rn, store: store, explain: cfg.Explain, saved: hs, known: disk.Applied, reportTicks: 2 * cfg.ElectionTicks,
 	}, nil
 }
@@ -71,6 +75,9 @@ func (e Engine) config(cfg sim.Config, store raft.Storage) *raft.Config {
 type node struct {
 	rn      *raft.RawNode
 	store   *storage
+	id      uint64
+	servers []uint64
+	ticks   int // as a leader that does not belong
 	explain bool
 	async   bool // raft.Config.AsyncStorageWrites
 
@@ -91,8 +98,15 @@ type sending struct {
 
 // Tick also lets the transport report that a snapshot was sent: it always does in the
 // end, and never knows whether it was taken.
+//
+// A leader that was removed, or became a learner, goes on leading until another takes
+// over: the application sees to that.
 func (n *node) Tick() {
 	n.rn.Tick()
+	if voters := n.store.conf.Voters; n.leads() && !slices.Contains(voters, n.id) {
+		n.ticks++
+		n.rn.TransferLeader(voters[n.ticks%len(voters)])
+	}
 	kept := n.sending[:0]
 	for _, s := range n.sending {
 		if s.ticks--; s.ticks > 0 {
@@ -115,10 +129,12 @@ func (n *node) Read(id uint64) error {
 }
 
 func (n *node) Transfer(to uint64) {
-	if n.leading {
+	if n.leads() {
 		n.rn.TransferLeader(to)
 	}
 }
+
+func (n *node) leads() bool { return n.rn.BasicStatus().RaftState == raft.StateLeader }
 
 // Compact makes a snapshot, which counts once it is saved.
 func (n *node) Compact(index uint64, state []byte) {
@@ -213,10 +229,13 @@ func (n *node) sortWork(t *taken) (now, afterSave []sim.Message) {
 	return n.messages(others), n.messages(promises)
 }
 
-// deliver hands back what a thread delivers to its own node.
+// deliver hands back what a thread delivers to its own node. Its vote for itself may come
+// when it is no member any more.
 func (n *node) deliver(responses []pb.Message) {
 	for _, m := range responses {
-		must(n.rn.Step(m))
+		if err := n.rn.Step(m); !errors.Is(err, raft.ErrStepPeerNotFound) {
+			must(err)
+		}
 	}
 }
 
@@ -264,9 +283,14 @@ func (n *node) Status() sim.Status {
 	s, l := n.rn.BasicStatus(), n.rn.LogStatus()
 	out := sim.Status{
 		ID: s.ID, Term: s.Term, Vote: s.Vote, Leader: s.Lead, Role: roles[s.RaftState],
-		Commit: s.Commit, Applied: s.Applied, First: l.First, Last: l.Last, LastTerm: l.LastTerm,
+		Commit: s.Commit, Applied: s.Applied, First: l.First, Last: l.Last, LastTerm: l.LastTerm, BaseTerm: l.BaseTerm,
 	}
-	if slices.Contains(n.store.conf.Learners, s.ID) {
+	out.Members = members(n.store.conf)
+	if out.Role == sim.Leader { // alone, it commits what its disk will have before it is applied
+		stored, _ := n.store.LastIndex()
+		out.Commit = min(out.Commit, stored)
+	}
+	if out.Role == sim.Follower && slices.Contains(n.store.conf.Learners, s.ID) {
 		out.Role = sim.Learner
 	}
 	if n.explain && n.leading {

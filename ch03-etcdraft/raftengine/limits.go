@@ -16,5 +16,6 @@ func DrawLimits(c *raft.Config, cfg sim.Config) {
 	}
 	c.MaxCommittedSizePerReady = draw(1, 100, 1<<20)
 	c.AsyncStorageWrites = draw(0, 1) == 1
+	c.StepDownOnRemoval = draw(0, 1) == 1
 	c.MaxUncommittedEntriesSize = draw(0, 0, 50, 500)
 }

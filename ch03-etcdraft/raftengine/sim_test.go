@@ -20,9 +20,10 @@ var (
 //	go test ./ch03-etcdraft/raftengine -run Seeds -raft.from 4711 -raft.seeds 1 -v
 func TestSeeds(t *testing.T) {
 	var total sim.Stats
+	engine := Engine{Tune: DrawLimits}
 	for seed := *from; seed < *from+*seeds; seed++ {
 		nodes := 3 + int(seed%3)
-		r, err := sim.Run(Engine{Tune: DrawLimits}, sim.Draw("raft", nodes, seed))
+		r, err := sim.Run(engine, sim.DrawFor(engine, nodes, seed))
 		require.NoError(t, err)
 		if r.Failure != nil {
 			t.Fatalf("%v\n%d members; again: go test ./ch03-etcdraft/raftengine -run Seeds -raft.from %d -raft.seeds 1\n%+v",
@@ -39,7 +40,7 @@ func TestSeeds(t *testing.T) {
 
 func TestTheSameSeedIsTheSameRun(t *testing.T) {
 	run := func() sim.Result {
-		r, err := sim.Run(Engine{Tune: DrawLimits}, sim.Draw("raft", 5, 11))
+		r, err := sim.Run(Engine{Tune: DrawLimits}, sim.DrawFor(Engine{}, 5, 11))
 		require.NoError(t, err)
 		return r
 	}
