@@ -35,7 +35,7 @@ func drawChanges(d dice, c *Case) {
 		return
 	}
 	c.Spares = int(d.between(0, max(0, int64(c.Nodes-2)/2)))
-	recur(d, c, c.timeouts(d, 10), func(at int64) {
+	recur(d, c, Tick+c.timeouts(d, 10), func(at int64) {
 		a := Action{At: at, Kind: Change, Arg: d.Uint64() >> 16}
 		if d.oneIn(4) {
 			a.Node = uint64(d.between(1, int64(c.Nodes)))

@@ -217,6 +217,9 @@ func (c *Cluster) body(msg Message) string {
 	return msg.Body.String()
 }
 
+// mostReadies is more than any server needs that hands out its whole log entry by entry.
+const mostReadies = 50_000
+
 // settle takes every Ready that a server offers, and looks at the server.
 func (c *Cluster) settle(m *member) {
 	for n := 0; m.up && c.failed == nil; n++ {
@@ -224,8 +227,8 @@ func (c *Cluster) settle(m *member) {
 		if !ok {
 			break
 		}
-		if n == 1000 {
-			c.fail(EngineContract, m.id, "it offered a thousand Readies without anything new having happened")
+		if n == mostReadies {
+			c.fail(EngineContract, m.id, "it offered %d Readies without anything new having happened", n)
 		}
 		c.take(m, rd)
 	}

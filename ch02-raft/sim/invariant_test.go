@@ -57,7 +57,7 @@ func TestEachInvariantCanFail(t *testing.T) {
 		{"proposes twice", EngineContract, "was proposed once and is committed twice", nil, nil},
 		{"panics", EngineContract, "panic: fifty", nil, nil},
 		{"refuses its disk", EngineContract, "it refuses what is on its own disk (term 1", []Action{restart}, nil},
-		{"never ends", EngineContract, "a thousand Readies", nil, nil},
+		{"never ends", EngineContract, "it offered 50000 Readies", nil, nil},
 	} {
 		plan := steady(c.actions...)
 		if c.change != nil {

@@ -71,13 +71,8 @@ func NewServer(binary, tmp string, o Options) (*Server, error) {
 	}
 	s.log = log
 	s.ClientAddr, s.PeerAddr = FreeAddr(), FreeAddr()
-	s.Conn, err = grpc.NewClient("passthrough:///"+s.ClientAddr,
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(1<<30), grpc.WaitForReady(true)),
-		grpc.WithConnectParams(grpc.ConnectParams{MinConnectTimeout: time.Second,
-			Backoff: backoff.Config{BaseDelay: pollInterval, Multiplier: 1, MaxDelay: pollInterval}}))
-	if err != nil {
-		return nil, fmt.Errorf("client of %s: %w", s.ClientAddr, err)
+	if err := s.connect(); err != nil {
+		return nil, err
 	}
 	client, peer := "http://"+s.ClientAddr, "http://"+s.PeerAddr
 	s.args = []string{"--data-dir", s.Dir, "--listen-client-urls", client, "--listen-peer-urls", peer}
@@ -90,6 +85,29 @@ func NewServer(binary, tmp string, o Options) (*Server, error) {
 		"--heartbeat-interval", "10", "--election-timeout", "100")
 	s.args = append(s.args, o.Flags...)
 	return s, nil
+}
+
+func (s *Server) connect() (err error) {
+	s.Conn, err = grpc.NewClient("passthrough:///"+s.ClientAddr,
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(1<<30), grpc.WaitForReady(true)),
+		grpc.WithConnectParams(grpc.ConnectParams{MinConnectTimeout: time.Second,
+			Backoff: backoff.Config{BaseDelay: pollInterval, Multiplier: 1, MaxDelay: pollInterval}}))
+	if err != nil {
+		return fmt.Errorf("client of %s: %w", s.ClientAddr, err)
+	}
+	return nil
+}
+
+// move gives a server that found its ports taken others.
+func (s *Server) move() error {
+	client, peer := FreeAddr(), FreeAddr()
+	for i := range s.args {
+		s.args[i] = strings.NewReplacer(s.ClientAddr, client, s.PeerAddr, peer).Replace(s.args[i])
+	}
+	s.ClientAddr, s.PeerAddr = client, peer
+	s.Conn.Close()
+	return s.connect()
 }
 
 var nextPort atomic.Int64
@@ -111,8 +129,21 @@ func FreeAddr() string {
 }
 
 // Start runs the process and returns when it answers a linearizable read and
-// has decided its cluster version.
+// has decided its cluster version. Another test's server may take a port between
+// the moment when it was seen free and the moment when it is used; then there are others.
 func (s *Server) Start() error {
+	for attempt := 1; ; attempt++ {
+		err := s.startHere()
+		if err == nil || attempt == 4 || !strings.Contains(err.Error(), "address already in use") {
+			return err
+		}
+		if err := s.move(); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *Server) startHere() error {
 	if err := s.launch(); err != nil {
 		return err
 	}
