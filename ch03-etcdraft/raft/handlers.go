@@ -118,10 +118,25 @@ func (r *raft) meetTerm(m pb.Message) bool {
 		}
 	case pb.MsgApp, pb.MsgHeartbeat, pb.MsgSnap: // only a leader sends these
 		r.becomeFollower(m.Term, m.From)
+	case pb.MsgVote:
+		r.meetCandidate(m.Term)
 	default:
 		r.becomeFollower(m.Term, None)
 	}
 	return true
+}
+
+// meetCandidate begins the candidate's term. The election timer runs on, for only a leader
+// or a vote given restarts it (Raft figure 2, rules for followers): else candidates that
+// cannot win, for want of entries, keep the one that could from campaigning. (etcd
+// restarts it.)
+func (r *raft) meetCandidate(term uint64) {
+	elapsed := r.electionElapsed
+	led := r.state == StateLeader
+	r.becomeFollower(term, None)
+	if !led { // a leader's timer counts something else
+		r.electionElapsed = elapsed
+	}
 }
 
 // inLease reports whether this node has heard of its leader within an election timeout:
