@@ -1,6 +1,7 @@
 package raftexample
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -23,6 +24,7 @@ type cluster struct {
 	cut     map[[2]uint64]bool
 	lastID  uint64
 	config  Config // what all members share
+	onCrash func(id uint64)
 }
 
 // member is one process; its disk outlives it.
@@ -88,14 +90,59 @@ func (m *member) start() error {
 }
 
 // crash ends the process. Whoever waits gets no answer.
-func (m *member) crash() { m.running = false }
+func (m *member) crash() {
+	m.running = false
+	if m.c.onCrash != nil {
+		m.c.onCrash(m.id)
+	}
+}
+
+// crashAtWrite ends the process within a Ready: n more writes reach the disk.
+func (m *member) crashAtWrite(n int) { m.log = &dyingLog{MemoryLog: m.disk, left: n} }
 
 // do hands an input to a member that runs, and lets it do all that follows.
 func (m *member) do(input func()) {
-	if m.running {
-		input()
-		require.NoError(m.c.t, m.settle())
+	if !m.running {
+		return
 	}
+	input()
+	if err := m.settle(); errors.Is(err, errDied) {
+		m.crash()
+	} else {
+		require.NoError(m.c.t, err)
+	}
+}
+
+// dyingLog is the log of a process that dies after some more writes: a snapshot is one,
+// entries are one, a HardState is one.
+type dyingLog struct {
+	*MemoryLog
+	left int
+}
+
+var errDied = errors.New("the process has died")
+
+func (l *dyingLog) write(write func() error) error {
+	if l.left--; l.left < 0 {
+		return errDied
+	}
+	return write()
+}
+
+func (l *dyingLog) SaveSnapshot(s pb.Snapshot) error {
+	return l.write(func() error { return l.MemoryLog.SaveSnapshot(s) })
+}
+
+func (l *dyingLog) Save(st pb.HardState, entries []pb.Entry) error {
+	if len(entries) > 0 {
+		if err := l.write(func() error { return l.MemoryLog.Save(pb.HardState{}, entries) }); err != nil {
+			return err
+		}
+	}
+	if raft.IsEmptyHardState(st) {
+		return nil
+	}
+	return l.write(func() error { return l.MemoryLog.Save(st, nil) })
 }
 
 func (m *member) pass(ticks int) {

@@ -1,7 +1,6 @@
 package raftexample
 
 import (
-	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -251,30 +250,15 @@ func TestMixedUpAddressesAreTold(t *testing.T) {
 	require.ErrorContains(t, c.members[1].process(pb.Message{Type: pb.MsgHeartbeat, From: 2, To: 3, Term: 9}), "mixed up")
 }
 
-// failingLog is a disk that fails at the n-th write.
-type failingLog struct {
-	*MemoryLog
-	left int
-}
-
-var errDisk = errors.New("the disk is gone")
-
-func (l *failingLog) Save(st pb.HardState, entries []pb.Entry) error {
-	if l.left--; l.left < 0 {
-		return errDisk
-	}
-	return l.MemoryLog.Save(st, entries)
-}
-
 // N3: what cannot be written is not promised to anybody.
 func TestAMemberWhoseDiskFailsSaysNothing(t *testing.T) {
 	c := newCluster(t, 1, 1, 2, 3)
 	m := c.members[1]
 	m.elect()
-	m.log = &failingLog{MemoryLog: m.disk}
+	m.crashAtWrite(0)
 	var r reply
 	m.propose(kv{Key: []byte("a")}, r.set)
-	require.ErrorIs(t, m.settle(), errDisk)
+	require.ErrorIs(t, m.settle(), errDied)
 	require.Empty(t, c.wires, "save before send: the disk does not have the entry")
 	r.waits(t, "save before send: the disk does not have the entry")
 }
