@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"insideetcd/ch02-raft/sim"
+	"insideetcd/ch03-etcdraft/raft"
 )
 
 var (
@@ -45,4 +46,24 @@ func TestTheSameSeedIsTheSameRun(t *testing.T) {
 		return r
 	}
 	require.Equal(t, run().Hash, run().Hash)
+}
+
+// R5: pre-vote and CheckQuorum, on at some members and off at others as in a cluster whose
+// members are upgraded one by one, left a cluster without a leader for ever: a member with
+// a higher term was not listened to, and did not listen. After the faults end there has to
+// be a leader within a bound, and it has to stay.
+func TestRegression_R5_MixedOptionsAlwaysElectALeader(t *testing.T) {
+	mixed := Engine{Tune: func(c *raft.Config, cfg sim.Config) {
+		c.PreVote, c.CheckQuorum = cfg.Rand.IntN(2) == 0, cfg.Rand.IntN(2) == 0
+		c.ReadOnlyOption = raft.ReadOnlySafe
+	}}
+	for seed := range uint64(150) {
+		plan := sim.Draw("raft", 3+int(seed%3), seed)
+		plan.Rates.LeaseRead, plan.Rates.CheckQuorum = false, false
+		r, err := sim.Run(mixed, plan)
+		require.NoError(t, err)
+		if r.Failure != nil {
+			t.Fatalf("R5: seed %d: %v", seed, r.Failure)
+		}
+	}
 }
