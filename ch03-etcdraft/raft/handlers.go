@@ -150,16 +150,16 @@ func (r *raft) inLease() bool {
 	return r.checkQuorum && r.lead != None && r.electionElapsed < r.electionTimeout
 }
 
-// answerLowerTerm tells the sender of an outdated message about the present term where it
-// would not find out otherwise. A node that was cut off has a higher term than its
-// leader; where the lease or the pre-vote keep it from deposing the leader, the leader
-// must learn of that term to step down and be elected anew.
+// answerLowerTerm tells the sender of an outdated message about the present term (Raft
+// figure 2, AppendEntries receiver 1). A node that was cut off has a higher term than its
+// leader; where the lease or the pre-vote keep it from deposing the leader, or because it
+// is a learner, the leader must learn of that term to step down and be elected anew.
+// (etcd answers only with CheckQuorum or PreVote; without them a learner that a removed
+// member asked for its vote is lost to its leader for good.)
 func (r *raft) answerLowerTerm(m pb.Message) {
 	switch m.Type {
 	case pb.MsgApp, pb.MsgHeartbeat:
-		if r.checkQuorum || r.preVote {
-			r.send(pb.Message{To: m.From, Type: pb.MsgAppResp})
-		}
+		r.send(pb.Message{To: m.From, Type: pb.MsgAppResp})
 	case pb.MsgStorageAppendResp: // entries may have been replaced since, the snapshot was not
 		r.snapshotStored(m.Snapshot)
 	case pb.MsgPreVote:
