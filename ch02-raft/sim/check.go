@@ -299,6 +299,10 @@ func (c *Cluster) checkCommit(m *member, st *Status) {
 // the first half of invariant 7 for one that nobody applied before.
 func (c *Cluster) checkApplied(m *member, e *Entry) bool {
 	k := &c.check
+	if e.Index >= uint64(len(k.committed)) { // saving it may have committed it
+		st := m.node.Status()
+		c.checkCommit(m, &st)
+	}
 	switch {
 	case e.Index != m.applied+1:
 		c.fail(StateMachineSafety, m.id, "it is to apply entry %d, its state machine is at %d", e.Index, m.applied)

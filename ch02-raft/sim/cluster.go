@@ -298,12 +298,11 @@ func (c *Cluster) finishWrite(m *member) {
 		last, _ := m.disk.last()
 		c.emit(trace.Event{Kind: trace.Saved, Node: m.id, Last: last})
 	}
-	m.applying = append(m.applying, rd)
 	m.node.Saved(rd)
-	c.observe(m) // what is durable may be committed by that
 	for i := range rd.SendAfterSave {
 		c.send(m, rd.SendAfterSave[i])
 	}
+	m.applying = append(m.applying, rd)
 	if len(m.applying) == 1 {
 		c.world.apply(m)
 	}
