@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"insideetcd/labs/cutter"
 	"insideetcd/labs/lab"
 	"insideetcd/labs/runner"
 )
@@ -176,11 +177,29 @@ func (v Verifier) rewrite(dir, imports string, change func(src string, first boo
 		src := change(string(text), i == 0)
 		if imports != "" && src != string(text) {
 			clause := regexp.MustCompile(`(?m)^package \w+$`).FindString(src)
-			src = strings.Replace(src, clause, clause+"\n\nimport ("+strings.ReplaceAll(imports, "; ", "\n")+")", 1)
+			missing, err := notImported(text, strings.Split(imports, "; "))
+			if err != nil {
+				return err
+			}
+			src = strings.Replace(src, clause, clause+"\n\nimport ("+strings.Join(missing, "\n")+")", 1)
 		}
 		if err := os.WriteFile(p, []byte(src), 0o644); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// notImported leaves out the quoted paths that a file imports already.
+func notImported(src []byte, quoted []string) (missing []string, err error) {
+	has, err := cutter.Imports(src)
+	if err != nil {
+		return nil, err
+	}
+	for _, q := range quoted {
+		if !slices.Contains(has, strings.Trim(q, `"`)) {
+			missing = append(missing, q)
+		}
+	}
+	return missing, nil
 }
