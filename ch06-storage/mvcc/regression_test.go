@@ -172,7 +172,7 @@ func TestRegression_S8_TombstoneFirstIsRestored(t *testing.T) {
 // TestRegression_S9_CompactionNeverDropsALiveValue tries every short life of a key, with
 // deletion and recreation in one transaction, compacted everywhere.
 func TestRegression_S9_CompactionNeverDropsALiveValue(t *testing.T) {
-	steps := []string{"put", "del", "del+put", "put+del", "put+del+put"}
+	steps := []string{"nothing", "put", "del", "del+put", "put+del", "put+del+put"}
 	var try func(history []string)
 	try = func(history []string) {
 		for c := int64(1); c <= int64(len(history))+1; c++ {
